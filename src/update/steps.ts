@@ -1,0 +1,40 @@
+import type { SlotContents, StagedRelease, StandbyTree } from '#boot/slots.ts';
+import type { ReleaseRequest } from '#domain/release.ts';
+import type { FailureReport } from '#domain/status.ts';
+import type { VerifiedImage } from '#image/image.ts';
+import type { DeltaPlan, StagedTree } from './plan.ts';
+import type { ProgressMeter } from './progress-meter.ts';
+
+/** What every step is given: where to count, and when to stop. */
+export interface StepContext {
+  readonly meter: ProgressMeter;
+  /** Aborted when the machine leaves the state that runs the step. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The work of an update, a rollback and a first boot, in the order in which the machine calls it. Each step takes only
+ * what the step before it made. Every step may be interrupted at any point and run again. Errors: OtaFailure.
+ */
+export interface UpdateSteps {
+  /** Fetches the image's description and verifies trust chain, signature and digests. Writes nothing to a slot. */
+  verify(request: ReleaseRequest, context: StepContext): Promise<VerifiedImage>;
+  /** Checks space; marks the standby slot as written to, makes it ready: directories and symlinks are in place. */
+  prepare(image: VerifiedImage, context: StepContext): Promise<StandbyTree>;
+  /** Looks at both slots and decides where every file will come from, as far as can be told without reading them. */
+  plan(image: VerifiedImage, tree: StandbyTree, context: StepContext): Promise<DeltaPlan>;
+  /** Copies, downloads and links until the tree is the image, every byte hashed on its way. */
+  place(plan: DeltaPlan, context: StepContext): Promise<StagedTree>;
+  /** Carries persistent files over from the active slot. */
+  persist(staged: StagedTree, context: StepContext): Promise<StagedTree>;
+  /** Everything durable, then the boot switch, read back. Not to be aborted. */
+  activate(staged: StagedTree, release: StagedRelease): Promise<void>;
+  /** Waits until the children are done or the limit is over. */
+  awaitChildren(context: { readonly signal: AbortSignal }): Promise<void>;
+  reboot(): Promise<void>;
+  /** The health checks of the first boot. Resolves when all pass. Errors: OtaFailure `health_check_failed`. */
+  checkHealth(context: { readonly signal: AbortSignal }): Promise<void>;
+  confirm(): Promise<SlotContents>;
+  giveUp(failure: FailureReport): Promise<void>;
+  rollBack(): Promise<void>;
+}
