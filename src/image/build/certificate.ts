@@ -1,5 +1,4 @@
 import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { ImageError } from '#image/image-error.ts';
 import {
   bitString,
   boolean,
@@ -13,7 +12,8 @@ import {
   set,
   time,
   utf8,
-} from './der.ts';
+} from '#image/der.ts';
+import { ImageError } from '#image/image-error.ts';
 
 /** The parts of an X.500 name that a signing chain needs. Every part is at least one character. */
 export interface DistinguishedName {

@@ -82,18 +82,23 @@ export interface DerElement {
   readonly content: Buffer;
 }
 
-/** The elements of DER that we made or that OpenSSL exported: well-formed, so lengths are not doubted. */
+/**
+ * The elements that lie side by side in `bytes`.
+ *
+ * Errors: RangeError when a length reaches beyond the end, or is not definite.
+ */
 export function readDer(bytes: Buffer): DerElement[] {
   const elements: DerElement[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const tag = bytes[at] ?? 0;
-    let length = bytes[at + 1] ?? 0;
+    const tag = bytes.readUInt8(at);
+    let length = bytes.readUInt8(at + 1);
     at += 2;
     if (length >= 0x80) {
       const count = length & 0x7f;
       length = bytes.readUIntBE(at, count);
       at += count;
     }
+    if (at + length > bytes.length) throw new RangeError('DER element reaches beyond its end');
     elements.push({ tag, content: bytes.subarray(at, at + length) });
     at += length;
   }
