@@ -1,6 +1,6 @@
 import { type ConfigProblem, formatProblem } from '#config/config-error.ts';
 import { type LoadedConfig, loadConfig } from '#config/load.ts';
-import type { Environment } from '#config/options.ts';
+import type { Environment } from '#config/option-environment.ts';
 import { authority } from '#domain/ecu.ts';
 
 interface ConfigCheckOptions {

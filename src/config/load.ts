@@ -2,13 +2,8 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConfigError, type ConfigProblem, configError } from './config-error.ts';
 import { type EcuInfo, missingEcuInfo, readEcuInfo } from './ecu-info.ts';
-import {
-  type DaemonOptions,
-  type Environment,
-  fileVariables,
-  readOptions,
-  type SetOption,
-} from './options.ts';
+import { type Environment, fileVariables } from './option-environment.ts';
+import { type DaemonOptions, readOptions, type SetOption } from './options.ts';
 
 /** Where the two files are named; each is looked for in its usual places otherwise. */
 export interface ConfigSources {

@@ -4,6 +4,8 @@ import type { KeyPath } from './yaml-source.ts';
 
 /** One option: a leaf of the options' schema. */
 export interface OptionEntry {
+  /** The path with dots: `download.attempts`. */
+  readonly name: string;
   /** Where it stands in `ota.yml`. */
   readonly path: readonly string[];
   /** The variable that sets it, which wins over the file. */
@@ -23,8 +25,8 @@ export const optionList: readonly OptionEntry[] = leaves(optionsSchema, []);
 
 /** Whether the value at `path` must not be shown. */
 export function isSecretOption(path: KeyPath): boolean {
-  const key = path.join('.');
-  return optionList.some((option) => option.secret && option.path.join('.') === key);
+  const name = path.join('.');
+  return optionList.some((option) => option.secret && option.name === name);
 }
 
 function leaves(schema: z.ZodObject, path: readonly string[]): OptionEntry[] {
@@ -38,6 +40,7 @@ function leaves(schema: z.ZodObject, path: readonly string[]): OptionEntry[] {
 function leaf(schema: z.ZodType, path: readonly string[]): OptionEntry {
   const json = z.toJSONSchema(schema, { io: 'input' });
   return {
+    name: path.join('.'),
     path,
     variable: `OTA_${path.join('_').toUpperCase()}`,
     about: json.description ?? '',

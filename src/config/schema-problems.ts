@@ -33,7 +33,8 @@ export function schemaProblems(
   return [...problems.values()];
 }
 
-function valueAt(value: unknown, path: KeyPath): unknown {
+/** What lies at `path` within nested mappings and lists; undefined where the path leads nowhere. */
+export function valueAt(value: unknown, path: KeyPath): unknown {
   let here = value;
   for (const part of path) {
     if (typeof here !== 'object' || here === null) return undefined;

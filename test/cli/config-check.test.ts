@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { runConfigCheck } from '#cli/config-check.ts';
+
+describe('ota config check', () => {
+  let cwd = '';
+  beforeEach(async () => {
+    cwd = await mkdtemp(join(tmpdir(), 'config-check-'));
+  });
+  afterEach(() => rm(cwd, { recursive: true }));
+
+  async function run(files: Record<string, string>, env: Record<string, string> = {}, json = false) {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text);
+    const written = { out: '', err: '' };
+    const code = await runConfigCheck({
+      json,
+      env,
+      cwd,
+      stdout: { write: (text) => (written.out += text) },
+      stderr: { write: (text) => (written.err += text) },
+    });
+    return { code, ...written };
+  }
+
+  const good = 'ecu_id: main\nsecondaries: [{ecu_id: adas, ip_addr: "fd00::2"}]\n';
+
+  it('shows what was loaded from where, and ends with 0', async () => {
+    const { code, out, err } = await run({ 'ecu_info.yml': good }, { OTA_LISTEN_PORT: '50060' });
+    assert.equal(code, 0);
+    assert.equal(err, '');
+    assert.ok(out.includes(join(cwd, 'ecu_info.yml')), out);
+    assert.match(out, /listens on +127\.0\.0\.1:50060/);
+    assert.match(out, /child +adas at \[fd00::2\]:50051/);
+    assert.match(out, /listen\.port +50060 from OTA_LISTEN_PORT/);
+    assert.match(out, /no problems found/);
+  });
+
+  it('tells every problem with file, line, key and mend, and ends with 1', async () => {
+    const { code, err } = await run({
+      'ecu_info.yml': 'ecu_id: a\nip_addr: x\n',
+      'ota.yml': 'log: {level: x}\n',
+    });
+    assert.equal(code, 1);
+    const lines = err.trimEnd().split('\n');
+    assert.match(lines[0] ?? '', /ecu_info\.yml:2: ip_addr is "x"; write an IP address/);
+    assert.match(lines[1] ?? '', /ota\.yml:1: log\.level is "x"; write fatal/);
+    assert.equal(lines[2], '2 problems found');
+  });
+
+  it('ends with 1 for an option that nobody knows, which the daemon only ignores', async () => {
+    const { code, err } = await run({ 'ecu_info.yml': good, 'ota.yml': 'lissten: {port: 1}\n' });
+    assert.equal(code, 1);
+    assert.match(err, /ota\.yml:1: lissten is not an option; write listen, or take it out\n1 problem found/);
+  });
+
+  it('writes one JSON object with --json', async () => {
+    const { code, out, err } = await run({ 'ecu_info.yml': 'ecu_id: 5\n' }, {}, true);
+    assert.equal(code, 1);
+    assert.equal(err, '');
+    const report = JSON.parse(out);
+    assert.equal(report.ok, false);
+    assert.deepEqual(report.problems, [
+      {
+        code: 'value_invalid',
+        file: join(cwd, 'ecu_info.yml'),
+        key: 'ecu_id',
+        what: 'is 5',
+        mend: 'write a name of 1 to 128 printable characters, in quotes if it is a number',
+        line: 1,
+        column: 1,
+      },
+    ]);
+    assert.equal(report.ecu_info.ecu_id, 'autoware');
+  });
+});
