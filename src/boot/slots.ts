@@ -2,7 +2,12 @@ import type { ReleaseDetail } from '#domain/release.ts';
 import type { FailureReport, OtaStatus } from '#domain/status.ts';
 
 /** Names of slots are roles, never device names, so that they survive a re-enumeration of disks. */
-export type SlotId = 'slot_a' | 'slot_b';
+export const slotIds = ['slot_a', 'slot_b'] as const;
+export type SlotId = (typeof slotIds)[number];
+
+export function otherSlot(slot: SlotId): SlotId {
+  return slot === 'slot_a' ? 'slot_b' : 'slot_a';
+}
 
 /** What one slot holds. */
 export interface SlotContents {
@@ -10,7 +15,9 @@ export interface SlotContents {
   /** Version of the release in it; empty when none. */
   readonly version: string;
   readonly detail: ReleaseDetail | undefined;
-  /** Whether it holds a whole release that was confirmed or activated and was not written to since. */
+  /** Digest of the signed description of the image in it; empty when unknown. */
+  readonly imageDigest: string;
+  /** Whether it holds a whole release that was confirmed once and was not written to since: one to go back to. */
   readonly intact: boolean;
 }
 
@@ -25,14 +32,17 @@ export interface StandbyTree {
   readonly activeRoot: string;
 }
 
+/** A switch of the boot choice is made by an update or by a rollback. */
+export type SwitchKind = 'update' | 'rollback';
+
 /** What the start of the daemon was. */
 export type BootVerdict =
   /** An ordinary start. */
   | { readonly kind: 'ordinary'; readonly status: OtaStatus; readonly failure: FailureReport | undefined }
   /** The first start after a switch, in the slot that was switched to: to be confirmed or given up. */
-  | { readonly kind: 'first_boot'; readonly of: 'update' | 'rollback' }
-  /** A switch was made, but this is the old slot: the boot loader fell back. */
-  | { readonly kind: 'fell_back'; readonly of: 'update' | 'rollback' };
+  | { readonly kind: 'first_boot'; readonly of: SwitchKind }
+  /** A switch was made, but this is the old slot; `failure` is what the other slot left when it gave up, if it did. */
+  | { readonly kind: 'fell_back'; readonly of: SwitchKind; readonly failure: FailureReport | undefined };
 
 /** The release that an update put into the standby slot. */
 export interface StagedRelease {
@@ -42,18 +52,26 @@ export interface StagedRelease {
   readonly imageDigest: string;
 }
 
+/** How a job ended that did not lead to a switch. */
+export type EndStatus = 'SUCCESS' | 'FAILURE' | 'ROLLBACK_FAILURE' | 'ABORTED';
+
 /**
- * The two slots of one ECU and the choice between them. One file per boot control implements it.
+ * The two slots of one ECU and the choice between them. `status-slots.ts` implements it once over a BootControl; each
+ * boot control has its own file.
  *
  * Every call may be interrupted by a power cut and made again. What is written is durable when a call returns.
- * Errors: BootError.
+ * Closing lets go of what `prepare` opened (mounts). Errors: BootError.
  */
-export interface Slots {
+export interface Slots extends AsyncDisposable {
   /** Name of the boot control, for people. */
   readonly bootloader: string;
+  /** "/" of the slot that runs. */
+  readonly activeRoot: string;
   current(): Promise<SlotContents>;
   standby(): Promise<SlotContents>;
-  /** What this start of the daemon is. Does not change anything. */
+  /** Where an update would work. Changes nothing; `root` and `work` need not exist yet. */
+  look(): Promise<StandbyTree>;
+  /** What this start of the daemon is. Changes nothing. */
   judge(): Promise<BootVerdict>;
   /**
    * Marks the standby slot as written to and the current one as FAILURE ("fail by default": whatever happens from here
@@ -66,13 +84,12 @@ export interface Slots {
   confirm(): Promise<void>;
   /** Goes back to the other slot at the next boot, and leaves a report for it. */
   giveUp(failure: FailureReport): Promise<void>;
+  /** What `rollBack` would boot. Errors: BootError `rollback_refused`, whose message says why there is nothing. */
+  rollbackTarget(): Promise<SlotContents>;
   /** Switches the boot choice to the intact standby slot, one-shot. Errors: BootError `rollback_refused`. */
   rollBack(): Promise<void>;
-  /** Records how a job ended that did not lead to a switch. */
-  record(
-    status: 'SUCCESS' | 'FAILURE' | 'ROLLBACK_FAILURE' | 'ABORTED',
-    failure: FailureReport | undefined,
-  ): Promise<void>;
-  /** Ends this boot. Returns once the reboot is under way; nothing may change status afterwards. */
+  /** Records how a job ended that did not lead to a boot of the other slot, and takes a pending switch back. */
+  record(status: EndStatus, failure: FailureReport | undefined): Promise<void>;
+  /** Ends this boot. Returns once the reboot is under way; every later change is refused. */
   reboot(): Promise<void>;
 }

@@ -1,0 +1,28 @@
+import type { SlotId, StandbyTree } from './slots.ts';
+
+/**
+ * What differs between boot loaders. `status-slots.ts` does everything else. Calls may be interrupted by a power cut and
+ * made again; what they write is durable and was read back when they return. Any error may be thrown.
+ */
+export interface BootControl extends AsyncDisposable {
+  /** Name for people and for the `bootloader` field of the ECU's configuration. */
+  readonly name: string;
+  /** The slot that runs. */
+  readonly booted: SlotId;
+  /** Where a slot's status files lie; mounts the slot where they lie inside it. */
+  statusDirectory(slot: SlotId): Promise<string>;
+  /** Where an update would work. Changes nothing. */
+  standbyTree(): Promise<StandbyTree>;
+  /** Makes `root` and `work` exist, writable, on one file system. What they hold already is kept where it can be. */
+  makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void>;
+  /** Removes `work`, puts into the tree what booting it needs, and makes its file system durable. */
+  seal(tree: StandbyTree): Promise<void>;
+  /** Lets the next boot, and only that one, take `slot`; the default stays. */
+  tryOnce(slot: SlotId): Promise<void>;
+  /** Makes `slot` the default and forgets a one-shot choice. */
+  makeDefault(slot: SlotId): Promise<void>;
+  /** Forgets a one-shot choice; the default stays. */
+  cancelTry(): Promise<void>;
+  /** Returns once the reboot is under way. */
+  reboot(): Promise<void>;
+}

@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ReleaseDetail } from '#domain/release.ts';
+import type { FailureReport, OtaStatus } from '#domain/status.ts';
+import {
+  makeDirectoryDurably,
+  readAtMost,
+  readSmallJson,
+  removeDurably,
+  sweepTemporaries,
+  writeDurably,
+} from '#host/durable-file.ts';
+
+/** Words that are kept on disk. CLIENT_UPDATING and ABORTING are live only. */
+const persistedStatuses = [
+  'INITIALIZED',
+  'SUCCESS',
+  'FAILURE',
+  'UPDATING',
+  'ROLLBACKING',
+  'ROLLBACK_FAILURE',
+  'ABORTED',
+] as const satisfies readonly OtaStatus[];
+export type PersistedStatus = (typeof persistedStatuses)[number];
+
+/** What we know of the tree in a slot; absent as long as no update has ever touched it. */
+export interface SlotRecord {
+  /**
+   * `written_to`: an update began to change it. `staged`: whole and activated, never confirmed. `confirmed`: it ran and
+   * was found good.
+   */
+  readonly state: 'written_to' | 'staged' | 'confirmed';
+  /** Digest of the image's signed description; empty for what the ECU was delivered with. */
+  readonly imageDigest: string;
+}
+
+const detailSchema = z.object({ release_name: z.string(), release_id: z.string(), image_id: z.string() });
+const failureSchema = z.object({
+  format: z.literal(1),
+  type: z.enum(['RECOVERABLE', 'UNRECOVERABLE']),
+  reason: z.string(),
+  traceback: z.string(),
+});
+const recordSchema = z.object({
+  format: z.literal(1),
+  state: z.enum(['written_to', 'staged', 'confirmed']),
+  image_digest: z.string(),
+});
+
+/** Existing clients read at most so much of a version. */
+const maxVersionBytes = 2048;
+const maxJsonBytes = 64 * 1024;
+
+/**
+ * The status files of one slot. `status`, `slot_in_use`, `version` and `version_detail` have the names and the contents
+ * that existing clients and tools use: plain text without a newline. `failure` and `slot` are our own additions.
+ */
+export class StatusFiles {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Makes the directory, and clears what an interrupted write left. */
+  async open(): Promise<void> {
+    await makeDirectoryDurably(this.directory);
+    await sweepTemporaries(this.directory);
+  }
+
+  /** Undefined when missing, empty or unknown: readers take that for INITIALIZED. */
+  async status(): Promise<PersistedStatus | undefined> {
+    const word = (await this.#text('status', 64)).trim().toUpperCase();
+    return persistedStatuses.find((status) => status === word);
+  }
+
+  async setStatus(status: PersistedStatus): Promise<void> {
+    await writeDurably(join(this.directory, 'status'), status);
+  }
+
+  /** The slot that is expected to run; empty when unknown. */
+  async slotInUse(): Promise<string> {
+    return (await this.#text('slot_in_use', 64)).trim();
+  }
+
+  async setSlotInUse(slot: string): Promise<void> {
+    await writeDurably(join(this.directory, 'slot_in_use'), slot);
+  }
+
+  async version(): Promise<string> {
+    return this.#text('version', maxVersionBytes);
+  }
+
+  /** Only details with all three values are kept, as existing clients do. */
+  async detail(): Promise<ReleaseDetail | undefined> {
+    const read = detailSchema.safeParse(
+      await readSmallJson(join(this.directory, 'version_detail'), maxJsonBytes),
+    );
+    if (!read.success) return undefined;
+    const { release_name: releaseName, release_id: releaseId, image_id: imageId } = read.data;
+    if (releaseName === '' || releaseId === '' || imageId === '') return undefined;
+    return { releaseName, releaseId, imageId };
+  }
+
+  async setRelease(version: string, detail: ReleaseDetail | undefined): Promise<void> {
+    if (detail === undefined) {
+      await removeDurably(join(this.directory, 'version_detail'));
+    } else {
+      const { releaseName: release_name, releaseId: release_id, imageId: image_id } = detail;
+      await writeDurably(
+        join(this.directory, 'version_detail'),
+        JSON.stringify({ release_name, release_id, image_id }),
+      );
+    }
+    await writeDurably(join(this.directory, 'version'), version);
+  }
+
+  async failure(): Promise<FailureReport | undefined> {
+    const read = failureSchema.safeParse(await readSmallJson(join(this.directory, 'failure'), maxJsonBytes));
+    if (!read.success) return undefined;
+    const { type, reason, traceback } = read.data;
+    return { type, reason, traceback };
+  }
+
+  async setFailure(failure: FailureReport | undefined): Promise<void> {
+    const path = join(this.directory, 'failure');
+    if (failure === undefined) await removeDurably(path);
+    else await writeDurably(path, JSON.stringify({ format: 1, ...failure }));
+  }
+
+  async record(): Promise<SlotRecord | undefined> {
+    const read = recordSchema.safeParse(await readSmallJson(join(this.directory, 'slot'), maxJsonBytes));
+    return read.success ? { state: read.data.state, imageDigest: read.data.image_digest } : undefined;
+  }
+
+  async setRecord(record: SlotRecord): Promise<void> {
+    await writeDurably(
+      join(this.directory, 'slot'),
+      JSON.stringify({ format: 1, state: record.state, image_digest: record.imageDigest }),
+    );
+  }
+
+  /** Forgets which release the slot held and how that one fared; the record stays. */
+  async clearRelease(): Promise<void> {
+    for (const name of ['status', 'slot_in_use', 'version', 'version_detail', 'failure']) {
+      await removeDurably(join(this.directory, name));
+    }
+  }
+
+  async #text(name: string, maxBytes: number): Promise<string> {
+    const bytes = await readAtMost(join(this.directory, name), maxBytes);
+    return bytes === undefined ? '' : bytes.toString('utf8');
+  }
+}
