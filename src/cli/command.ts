@@ -13,6 +13,8 @@ export interface CliIo {
   readonly isTTY: boolean;
   /** Width of the terminal in characters; 80 when it is not known. */
   readonly columns: number;
+  /** Height of the terminal in lines, when it is known. */
+  readonly rows?: number | undefined;
 }
 
 /** One command of `ota`. It never ends the process by itself. */

@@ -1,0 +1,84 @@
+import type { UpdateProgress, WorkDone } from '#domain/progress.ts';
+import type { FailureReport } from '#domain/status.ts';
+import type { Style } from './render-style.ts';
+import { paint } from './render-style.ts';
+import { displayWidth, harmless, wrap } from './render-text.ts';
+import { humanBytes, humanCount, humanDuration, humanRate } from './render-units.ts';
+import { adviceFor } from './render-words.ts';
+import type { EcuRow } from './vehicle-view.ts';
+
+const indent = '    ';
+
+/** Whole pieces, joined, on as few lines as the terminal's width allows. */
+function joinPieces(pieces: readonly string[], separator: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const piece of pieces) {
+    const joined = line === '' ? piece : line + separator + piece;
+    if (line !== '' && displayWidth(joined) > columns) {
+      lines.push(line);
+      line = piece;
+    } else {
+      line = joined;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
+function workText(name: string, work: WorkDone): string {
+  return `${name} ${humanCount(work.files)} (${humanBytes(work.bytes)})`;
+}
+
+function downloadText(progress: UpdateProgress): string {
+  const { download, filesToDownload, bytesToDownload } = progress;
+  const known = filesToDownload >= download.files && filesToDownload > 0;
+  if (!known) return workText('download', download);
+  const files = `${humanCount(download.files)} of ${humanCount(filesToDownload)}`;
+  return `download ${files} (${humanBytes(download.bytes)} of ${humanBytes(bytesToDownload)})`;
+}
+
+/** What an update has done so far, in short pieces. */
+export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] {
+  const pieces = [
+    progress.totalFiles > 0
+      ? `${humanCount(progress.totalFiles)} files (${humanBytes(progress.totalBytes)})`
+      : '',
+    workText('copy', progress.copy),
+    workText('link', progress.link),
+    downloadText(progress),
+    progress.wireBytes > 0 ? `received ${humanBytes(progress.wireBytes)}` : '',
+    row.wireBytesPerSecond === undefined ? '' : `at ${humanRate(row.wireBytesPerSecond)}`,
+    progress.filesToRemove > 0
+      ? `removed ${humanCount(progress.filesRemoved)} of ${humanCount(progress.filesToRemove)}`
+      : '',
+    `${humanDuration(progress.elapsedMs)} so far`,
+  ];
+  return pieces.filter((piece) => piece !== '');
+}
+
+function failureLines(failure: FailureReport, style: Style, columns: number): string[] {
+  const reason = harmless(failure.reason, true) || 'no reason given';
+  const advice = adviceFor(failure.type, reason);
+  return [
+    ...wrap(`${failure.type} ${reason}`, columns).map((line) => paint(style, 'red', line)),
+    ...(advice === '' ? [] : wrap(`What to do: ${advice}.`, columns)),
+  ];
+}
+
+/** The lines below an ECU's row: progress while it updates, the failure when it failed. */
+export function detailLines(row: EcuRow, style: Style): string[] {
+  const columns = Math.max(20, style.columns - indent.length);
+  const lines: string[] = [];
+  const progress = row.status?.progress;
+  if (progress !== undefined) {
+    const separator = style.unicode ? ' · ' : ', ';
+    const pieces = joinPieces(progressPieces(row, progress), separator, columns);
+    lines.push(...pieces.map((line) => paint(style, 'dim', line)));
+    if (progress.downloadErrors > 0) {
+      const text = `${humanCount(progress.downloadErrors)} failed download attempts (retried)`;
+      lines.push(...wrap(text, columns).map((line) => paint(style, 'yellow', line)));
+    }
+  }
+  if (row.status?.failure !== undefined) lines.push(...failureLines(row.status.failure, style, columns));
+  return lines.map((line) => indent + line);
+}
