@@ -1,12 +1,25 @@
 /** FNV-1a over bytes, 32 bits: small, fast, and good enough for names that are already unique. */
 export function hashBytes(bytes: Uint8Array, from: number, to: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+  let hash = hashSeed;
+  for (let i = from; i < to; i++) hash = hashStep(hash, bytes[i] ?? 0);
   return hash >>> 0;
 }
 
+/** Where a hash that is made byte by byte starts. */
+export const hashSeed = 0x811c9dc5;
+
+/** Adds a byte; the last result becomes the hash by `>>> 0`. */
+export function hashStep(hash: number, byte: number): number {
+  return Math.imul(hash ^ byte, 0x01000193);
+}
+
+/** An empty table in shared memory that holds `count` entries well. */
+export function makeSlots(count: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(tableSize(count) * 4));
+}
+
 /** Smallest power of two that keeps an open-addressing table at most half full. */
-export function tableSize(count: number): number {
+function tableSize(count: number): number {
   let size = 16;
   while (size < count * 2) size *= 2;
   return size;

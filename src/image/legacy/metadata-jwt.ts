@@ -137,14 +137,7 @@ function directoryClaim(claims: ReadonlyMap<string, Claim>, key: string): string
 
 /** A name that stays one name in a URL and on disk: no directory, no scheme, no query. */
 function plainName(name: string, key: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
-  if (
-    name === '' ||
-    name === '.' ||
-    name === '..' ||
-    name.length > 255 ||
-    /[/\\:?#%\u0000-\u001f\u007f]/.test(name)
-  ) {
+  if (name === '' || name === '.' || name === '..' || name.length > 255 || /[/\\:?#%\p{Cc}]/u.test(name)) {
     const shown = JSON.stringify(name.slice(0, 80));
     throw new ImageError(
       'file_name_refused',

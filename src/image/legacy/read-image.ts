@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { FileTable } from '#image/file-table.ts';
-import { checkPath, FileTableBuilder } from '#image/file-table-builder.ts';
+import { FileTableBuilder } from '#image/file-table-builder.ts';
 import type { DescriptionFile, FetchDescription, ResourceLocation, VerifiedImage } from '#image/image.ts';
 import { ImageError } from '#image/image-error.ts';
+import { checkPath } from '#image/path-scan.ts';
 import type { TrustStore } from '#image/trust/trust-store.ts';
 import { type TrustedDescription, trustDescription, verifiedImage } from '#image/trust/verified-image.ts';
 import {
