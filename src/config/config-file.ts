@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { ConfigProblem } from './config-error.ts';
 
 /** Largest configuration file that is read, in bytes. Real ones have one or two thousand. */
-export const maxConfigFileBytes = 64 * 1024;
+const maxConfigFileBytes = 64 * 1024;
 
 /** What became of reading a file: its text, or the one problem that kept it from being read. */
 export type ConfigText =

@@ -7,7 +7,7 @@ import { schemaProblems } from './schema-problems.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
 /** Boot controls that `bootloader` may name. The last four are ours; existing vehicles have the others. */
-export const bootloaders = [
+const bootloaders = [
   'auto_detect',
   'grub',
   'jetson-cboot',
@@ -24,7 +24,7 @@ export type Bootloader = (typeof bootloaders)[number];
 const bootloaderAliases: Readonly<Record<string, Bootloader>> = { cboot: 'jetson-cboot' };
 
 /** Where a child's daemon listens when its entry does not say. */
-export const defaultEcuPort = 50051;
+const defaultEcuPort = 50051;
 
 /** Most ECUs that one file may list. */
 const maxEcus = 256;

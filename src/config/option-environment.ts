@@ -11,6 +11,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Variables with our prefix that are not options: they name the two files. */
 export const fileVariables = { ecuInfo: 'OTA_ECU_INFO', options: 'OTA_OPTIONS' } as const;
 
+/** Variables of the command line, which a daemon may be started with. */
+const variablesOfClients = ['OTA_HOST', 'OTA_COOKIES'];
+
 interface TakenEnvironment {
   /** Names of the options that were set. */
   readonly names: ReadonlySet<string>;
@@ -20,7 +23,11 @@ interface TakenEnvironment {
 
 /** Puts what the environment sets validly into `values`. */
 export function takeEnvironment(env: Environment, values: Values): TakenEnvironment {
-  const known = new Set<string>([...optionList.map((o) => o.variable), ...Object.values(fileVariables)]);
+  const known = new Set<string>([
+    ...optionList.map((option) => option.variable),
+    ...Object.values(fileVariables),
+    ...variablesOfClients,
+  ]);
   const problems: ConfigProblem[] = [];
   const names = new Set<string>();
   for (const option of optionList) {

@@ -12,7 +12,7 @@ export function withoutNulls(values: Values): Values {
   );
 }
 
-export function isSection(value: unknown): value is Values {
+function isSection(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

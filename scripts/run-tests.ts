@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { globSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+// `npm test`, or `npm test -- test/config ecu-info --only "is read"`: runs test/**/*.test.ts with Node's own runner.
+// Arguments choose files: a path of a file or folder, or a part of a path. Slow proofs (test/slow/*.proof.ts) are not
+// among them; `--slow` runs those instead.
+
+const root = join(import.meta.dirname, '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    slow: { type: 'boolean', default: false },
+    /** Runs only tests whose name matches. */
+    only: { type: 'string' },
+    concurrency: { type: 'string', default: String(Math.max(2, Math.min(4, availableParallelism()))) },
+  },
+});
+
+const all = globSync(values.slow ? 'test/slow/*.proof.ts' : 'test/**/*.test.ts', { cwd: root }).toSorted();
+const chosen = all.filter(
+  (file) => positionals.length === 0 || positionals.some((want) => matches(file, want)),
+);
+if (chosen.length === 0) {
+  process.stderr.write(`no test file matches ${positionals.join(' ') || 'at all'}\n`);
+  process.exit(1);
+}
+
+const runner = spawn(
+  process.execPath,
+  [
+    '--test',
+    '--test-reporter=spec',
+    // Proofs measure or load the machine: one at a time.
+    `--test-concurrency=${values.slow ? 1 : values.concurrency}`,
+    ...(values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]),
+    ...chosen,
+  ],
+  { cwd: root, stdio: 'inherit' },
+);
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => runner.kill(name));
+runner.on('error', (error) => {
+  process.stderr.write(`the test runner does not start: ${error.message}\n`);
+  process.exitCode = 1;
+});
+runner.on('exit', (code, signal) => {
+  if (signal !== null) process.stderr.write(`the test runner was ended by ${signal}\n`);
+  process.exitCode = code ?? 1;
+});
+
+function matches(file: string, want: string): boolean {
+  const path = want.replace(/^\.\//, '').replace(/\/$/, '');
+  const isFolder = statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? file.startsWith(`${path}/`) : file.includes(path);
+}
