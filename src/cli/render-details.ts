@@ -4,25 +4,20 @@ import type { Style } from './render-style.ts';
 import { paint } from './render-style.ts';
 import { displayWidth, harmless, wrap } from './render-text.ts';
 import { humanBytes, humanCount, humanDuration, humanRate } from './render-units.ts';
-import { adviceFor } from './render-words.ts';
+import { adviceFor, isFailed } from './render-words.ts';
 import type { EcuRow } from './vehicle-view.ts';
 
 const indent = '    ';
 
-/** Whole pieces, joined, on as few lines as the terminal's width allows. */
+/** Whole pieces, joined, on as few lines as the terminal's width allows; a piece wider than that is wrapped. */
 function joinPieces(pieces: readonly string[], separator: string, columns: number): string[] {
   const lines: string[] = [];
-  let line = '';
   for (const piece of pieces) {
-    const joined = line === '' ? piece : line + separator + piece;
-    if (line !== '' && displayWidth(joined) > columns) {
-      lines.push(line);
-      line = piece;
-    } else {
-      line = joined;
-    }
+    const joined = `${lines.at(-1) ?? ''}${separator}${piece}`;
+    if (lines.length > 0 && displayWidth(joined) <= columns) lines[lines.length - 1] = joined;
+    else lines.push(...wrap(piece, columns));
   }
-  return line === '' ? lines : [...lines, line];
+  return lines;
 }
 
 function workText(name: string, work: WorkDone): string {
@@ -37,6 +32,13 @@ function downloadText(progress: UpdateProgress): string {
   return `download ${files} (${humanBytes(download.bytes)} of ${humanBytes(bytesToDownload)})`;
 }
 
+function receivedText(row: EcuRow, progress: UpdateProgress): string {
+  const received = `received ${humanBytes(progress.wireBytes)}`;
+  return row.wireBytesPerSecond === undefined
+    ? received
+    : `${received} at ${humanRate(row.wireBytesPerSecond)}`;
+}
+
 /** What an update has done so far, in short pieces. */
 export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] {
   const pieces = [
@@ -46,8 +48,7 @@ export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] 
     workText('copy', progress.copy),
     workText('link', progress.link),
     downloadText(progress),
-    progress.wireBytes > 0 ? `received ${humanBytes(progress.wireBytes)}` : '',
-    row.wireBytesPerSecond === undefined ? '' : `at ${humanRate(row.wireBytesPerSecond)}`,
+    progress.wireBytes > 0 ? receivedText(row, progress) : '',
     progress.filesToRemove > 0
       ? `removed ${humanCount(progress.filesRemoved)} of ${humanCount(progress.filesToRemove)}`
       : '',
@@ -56,7 +57,9 @@ export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] 
   return pieces.filter((piece) => piece !== '');
 }
 
-function failureLines(failure: FailureReport, style: Style, columns: number): string[] {
+function failureLines(failure: FailureReport | undefined, style: Style, columns: number): string[] {
+  // Older daemons forget the reason when they restart.
+  if (failure === undefined) return wrap("no reason is known; look at this ECU's log", columns);
   const reason = harmless(failure.reason, true) || 'no reason given';
   const advice = adviceFor(failure.type, reason);
   return [
@@ -67,7 +70,7 @@ function failureLines(failure: FailureReport, style: Style, columns: number): st
 
 /** The lines below an ECU's row: progress while it updates, the failure when it failed. */
 export function detailLines(row: EcuRow, style: Style): string[] {
-  const columns = Math.max(20, style.columns - indent.length);
+  const columns = Math.max(16, style.columns - indent.length);
   const lines: string[] = [];
   const progress = row.status?.progress;
   if (progress !== undefined) {
@@ -79,6 +82,6 @@ export function detailLines(row: EcuRow, style: Style): string[] {
       lines.push(...wrap(text, columns).map((line) => paint(style, 'yellow', line)));
     }
   }
-  if (row.status?.failure !== undefined) lines.push(...failureLines(row.status.failure, style, columns));
+  if (isFailed(row.status)) lines.push(...failureLines(row.status?.failure, style, columns));
   return lines.map((line) => indent + line);
 }

@@ -3,6 +3,7 @@ import type { Style } from './render-style.ts';
 import { paint } from './render-style.ts';
 import { harmless, wrap } from './render-text.ts';
 import { renderVehicle } from './render-vehicle.ts';
+import { isFailed } from './render-words.ts';
 import type { VehicleState } from './vehicle-view.ts';
 
 interface FrameContext {
@@ -17,7 +18,7 @@ function summary(state: VehicleState): string {
   const reported = (row: VehicleState['rows'][number]): boolean => row.presence === 'reported';
   const counts = [
     [count((row) => reported(row) && row.status !== undefined && isBusy(row.status.status)), 'at work'],
-    [count((row) => reported(row) && row.status?.failure !== undefined), 'failed'],
+    [count((row) => reported(row) && isFailed(row.status)), 'failed'],
     [count((row) => row.presence === 'silent'), 'silent'],
     [count((row) => row.presence === 'unseen'), 'not seen'],
   ] as const;

@@ -49,24 +49,19 @@ function progressCell(row: EcuRow, style: Style, barWidth: number): Cell {
   };
 }
 
-function cellOf(name: ColumnName, row: EcuRow, style: Style, barWidth: number): Cell {
-  switch (name) {
-    case 'ecu':
-      return { text: harmless(row.ecuId), painted: (text) => paint(style, 'bold', text) };
-    case 'version':
-      return { text: versionText(row, style) };
-    case 'status': {
-      const word = statusWord(row);
-      return { text: word.text, painted: (text) => paint(style, word.paint, text) };
-    }
-    case 'phase':
-      return { text: row.status?.progress === undefined ? '' : phaseWord(row.status.progress.phase) };
-    case 'progress':
-      return progressCell(row, style, barWidth);
-    case 'rate':
-      return { text: row.bytesPerSecond === undefined ? '' : humanRate(row.bytesPerSecond) };
-  }
-}
+type MakeCell = (row: EcuRow, style: Style, barWidth: number) => Cell;
+
+const cells: Readonly<Record<ColumnName, MakeCell>> = {
+  ecu: (row, style) => ({ text: harmless(row.ecuId), painted: (text) => paint(style, 'bold', text) }),
+  version: (row, style) => ({ text: versionText(row, style) }),
+  status: (row, style) => {
+    const word = statusWord(row);
+    return { text: word.text, painted: (text) => paint(style, word.paint, text) };
+  },
+  phase: ({ status }) => ({ text: status?.progress === undefined ? '' : phaseWord(status.progress.phase) }),
+  progress: progressCell,
+  rate: ({ bytesPerSecond }) => ({ text: bytesPerSecond === undefined ? '' : humanRate(bytesPerSecond) }),
+};
 
 interface Shape {
   readonly names: readonly ColumnName[];
@@ -75,7 +70,7 @@ interface Shape {
 
 function tableOf(shape: Shape, state: VehicleState, style: Style): string[] {
   const columns = shape.names.map((name) => titles[name]);
-  const rows = state.rows.map((row) => shape.names.map((name) => cellOf(name, row, style, shape.barWidth)));
+  const rows = state.rows.map((row) => shape.names.map((name) => cells[name](row, style, shape.barWidth)));
   return table(columns, rows, {
     ellipsis: ellipsisOf(style),
     paintTitle: (text) => paint(style, 'dim', text),

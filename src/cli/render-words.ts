@@ -1,7 +1,7 @@
 import type { FailureType } from '#domain/failure.ts';
 import { failureKinds } from '#domain/failure.ts';
 import type { UpdatePhase } from '#domain/phase.ts';
-import type { OtaStatus } from '#domain/status.ts';
+import type { EcuStatus, OtaStatus } from '#domain/status.ts';
 import type { Paint } from './render-style.ts';
 import type { EcuRow } from './vehicle-view.ts';
 
@@ -36,8 +36,13 @@ export function phaseWord(phase: UpdatePhase): string {
 /** What stands in the status column of a row, and its colour. */
 export function statusWord(row: EcuRow): { readonly text: string; readonly paint: Paint } {
   if (row.status === undefined) return { text: 'no report yet', paint: 'dim' };
-  if (row.presence === 'silent') return { text: `silent (was ${row.status.status})`, paint: 'yellow' };
+  if (row.presence === 'silent') return { text: `silent, was ${row.status.status}`, paint: 'yellow' };
   return { text: row.status.status, paint: statusPaints[row.status.status] };
+}
+
+/** Whether an ECU's last job failed. */
+export function isFailed(status: EcuStatus | undefined): boolean {
+  return status?.status === 'FAILURE' || status?.status === 'ROLLBACK_FAILURE';
 }
 
 const typeAdvice: Readonly<Record<FailureType, string>> = {

@@ -12,7 +12,7 @@ interface WorkJson {
 
 interface ProgressJson {
   readonly target_version: string;
-  readonly started_at: string;
+  readonly started_at: string | null;
   readonly phase: string;
   readonly step: string;
   readonly percent: number;
@@ -65,10 +65,15 @@ function workJson(work: WorkDone): WorkJson {
 const rounded = (value: number | undefined): number | null =>
   value === undefined ? null : Math.round(value);
 
+/** First-generation peers do not say when an update started; a broken peer may say any number. */
+function timeJson(ms: number): string | null {
+  return ms > 0 && ms <= 8.64e15 ? new Date(ms).toISOString() : null;
+}
+
 function progressJson(progress: UpdateProgress, row: EcuRow): ProgressJson {
   return {
     target_version: progress.targetVersion,
-    started_at: new Date(progress.startedAt).toISOString(),
+    started_at: timeJson(progress.startedAt),
     phase: progress.phase,
     step: progress.step,
     percent: row.percent ?? 0,

@@ -1,13 +1,7 @@
 import { updatePhases } from '#domain/phase.ts';
 import type { UpdateProgress } from '#domain/progress.ts';
 import type { EcuStatus } from '#domain/status.ts';
-
-/** What one Status answer says about a vehicle. */
-export interface VehicleReport {
-  /** ECUs of an update campaign, from the configuration of the answering ECU. */
-  readonly availableEcuIds: readonly string[];
-  readonly ecus: readonly EcuStatus[];
-}
+import type { VehicleReport } from '#ecu/ecu.ts';
 
 /**
  * One ECU as it is shown. `reported`: in the newest answer. `silent`: was in an earlier answer, is not in the newest.
@@ -85,6 +79,12 @@ function isSameUpdate(before: UpdateProgress, after: UpdateProgress): boolean {
   );
 }
 
+/** The samples of the window, or after a longer silence the last one before it. */
+function recent(samples: readonly Sample[], now: number): Sample[] {
+  const inWindow = samples.filter((sample) => now - sample.at <= rateWindowMs);
+  return inWindow.length > 0 ? inWindow : samples.slice(-1);
+}
+
 function rate(samples: readonly Sample[], of: (sample: Sample) => number): number | undefined {
   const first = samples[0];
   const last = samples.at(-1);
@@ -130,7 +130,7 @@ export class VehicleView {
       progress !== undefined &&
       earlier !== undefined &&
       isSameUpdate(earlier, progress);
-    const samples = goesOn ? before.samples.filter((sample) => now - sample.at <= rateWindowMs) : [];
+    const samples = goesOn ? recent(before.samples, now) : [];
     if (progress !== undefined) {
       samples.push({ at: now, bytes: bytesDone(progress), wireBytes: progress.wireBytes });
     }

@@ -1,0 +1,153 @@
+import type { EcuAnswer } from '#ecu/ecu.ts';
+import type { CliIo } from './command.ts';
+import type { JobEnd } from './follow.ts';
+import { ellipsisOf, paint, styleOf } from './render-style.ts';
+import { table } from './render-table.ts';
+import { displayWidth, harmless, wrap } from './render-text.ts';
+
+// What a request command tells: one line (or JSON entry) per ECU for its answer, and with --wait one for its end.
+
+/** A request as the commands know it. */
+export type RequestKind = 'update' | 'rollback' | 'abort';
+
+/** The answers, and an entry for every named ECU that got none: older daemons say nothing about ECUs they do not know. */
+export function completeAnswers(named: readonly string[], answers: readonly EcuAnswer[]): EcuAnswer[] {
+  const missing = named.filter((id) => !answers.some((answer) => answer.ecuId === id));
+  return [
+    ...answers,
+    ...missing.map((ecuId) => ({
+      ecuId,
+      result: 'RECOVERABLE' as const,
+      message: 'the daemon did not answer for this ECU; it may not know it',
+    })),
+  ];
+}
+
+const isAccepted = (answer: EcuAnswer): boolean => answer.result === 'NO_FAILURE';
+
+/** ECUs that accepted. */
+export function acceptedIds(answers: readonly EcuAnswer[]): string[] {
+  return answers.filter(isAccepted).map((answer) => answer.ecuId);
+}
+
+interface Line {
+  readonly ecuId: string;
+  readonly ok: boolean;
+  readonly word: string;
+  readonly message: string;
+}
+
+/** `ecu  word  message`, the message wrapped under itself. */
+function printLines(lines: readonly Line[], io: CliIo): void {
+  const style = styleOf(io, io.env);
+  const idWidth = Math.min(32, Math.max(...lines.map((line) => displayWidth(harmless(line.ecuId)))));
+  const wordWidth = Math.max(...lines.map((line) => line.word.length));
+  const messageWidth = Math.max(20, style.columns - idWidth - wordWidth - 4);
+  const rows = lines.flatMap((line) => {
+    const [first = '', ...more] = wrap(harmless(line.message), messageWidth);
+    return [
+      [
+        { text: harmless(line.ecuId), painted: (text: string) => paint(style, 'bold', text) },
+        {
+          text: line.word,
+          painted: (text: string) => paint(style, line.ok ? 'green' : 'red', text),
+        },
+        { text: first },
+      ],
+      ...more.map((text) => [{ text: '' }, { text: '' }, { text }]),
+    ];
+  });
+  const columns = [{ title: '', maxWidth: 32 }, { title: '' }, { title: '' }];
+  const [, ...body] = table(columns, rows, { ellipsis: ellipsisOf(style) });
+  io.stdout.write(body.map((line) => `${line}\n`).join(''));
+}
+
+function printJson(object: unknown, io: CliIo): void {
+  io.stdout.write(`${JSON.stringify(object)}\n`);
+}
+
+interface Told {
+  readonly kind: RequestKind;
+  readonly host: string;
+  readonly requestId: string;
+  readonly json: boolean;
+}
+
+/** Tells which ECUs accepted the request. */
+export function tellAnswers(answers: readonly EcuAnswer[], told: Told, io: CliIo): void {
+  if (told.json) {
+    printJson(
+      {
+        type: 'answers',
+        request: told.kind,
+        host: told.host,
+        request_id: told.requestId,
+        ecus: answers.map((answer) => ({
+          ecu_id: answer.ecuId,
+          accepted: isAccepted(answer),
+          result: answer.result,
+          message: answer.message,
+        })),
+      },
+      io,
+    );
+    return;
+  }
+  if (answers.length === 0) {
+    io.stdout.write('no ECU answered\n');
+    return;
+  }
+  const line = (answer: EcuAnswer): Line =>
+    isAccepted(answer)
+      ? { ecuId: answer.ecuId, ok: true, word: 'accepted', message: answer.message }
+      : { ecuId: answer.ecuId, ok: false, word: 'refused', message: `${answer.result} ${answer.message}` };
+  printLines(answers.map(line), io);
+}
+
+/** Tells how the jobs ended, and which had not when the time was up. */
+export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told: Told, io: CliIo): void {
+  if (told.json) {
+    const ended = ends.map((end) => ({
+      ecu_id: end.ecuId,
+      outcome: end.ok ? 'succeeded' : 'failed',
+      status: end.status.status,
+      firmware_version: end.status.firmwareVersion,
+      message: end.message,
+    }));
+    const timedOut = open.map((ecuId) => ({
+      ecu_id: ecuId,
+      outcome: 'timed_out',
+      status: null,
+      firmware_version: null,
+      message: 'had not ended when the time was up',
+    }));
+    printJson(
+      {
+        type: 'result',
+        request: told.kind,
+        host: told.host,
+        request_id: told.requestId,
+        ecus: [...ended, ...timedOut],
+      },
+      io,
+    );
+    return;
+  }
+  printLines(
+    [
+      ...ends.map((end) => ({
+        ecuId: end.ecuId,
+        ok: end.ok,
+        word: end.ok ? 'done' : 'failed',
+        message: end.message,
+      })),
+      ...open.map((ecuId) => ({
+        ecuId,
+        ok: false,
+        word: 'open',
+        message: 'had not ended when the time was up',
+      })),
+    ],
+    io,
+  );
+}

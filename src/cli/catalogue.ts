@@ -1,0 +1,53 @@
+import type { Command } from './command.ts';
+
+/** One command as the list shows it. Its module is loaded only when it is called: start-up time is felt. */
+export interface CatalogueEntry {
+  /** The words that call it, such as `image build`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export interface CatalogueGroup {
+  readonly title: string;
+  readonly entries: readonly CatalogueEntry[];
+}
+
+/** Every command of `ota`, in the order in which help lists them. Summaries equal those of the commands (tested). */
+export const catalogue: readonly CatalogueGroup[] = [
+  {
+    title: 'Vehicle',
+    entries: [
+      {
+        name: 'status',
+        summary: 'Show what every ECU of the vehicle does',
+        load: async () => (await import('./status.ts')).statusCommand,
+      },
+      {
+        name: 'update',
+        summary: 'Bring ECUs to another release',
+        load: async () => (await import('./update.ts')).updateCommand,
+      },
+      {
+        name: 'rollback',
+        summary: 'Take ECUs back to their previous release',
+        load: async () => (await import('./rollback.ts')).rollbackCommand,
+      },
+      {
+        name: 'abort',
+        summary: 'Stop running updates',
+        load: async () => (await import('./abort.ts')).abortCommand,
+      },
+    ],
+  },
+  {
+    title: 'This ECU',
+    entries: [
+      {
+        name: 'config check',
+        summary: 'Check the configuration of this ECU',
+        load: async () => (await import('./config-check-command.ts')).configCheckCommand,
+      },
+    ],
+  },
+];

@@ -1,0 +1,137 @@
+import type { OtaClient } from '#api/client.ts';
+import type { UpdateRequestEntry } from '#domain/release.ts';
+import type { CliIo, Command } from './command.ts';
+import { parseCommandLine, UsageError } from './command.ts';
+import { connect } from './connect.ts';
+import { cookiesVariable, readCookies } from './cookies.ts';
+import { readSource } from './read-source.ts';
+import { defaultTimeout, runRequest, waitOptions, waitUsage, withDaemon } from './request.ts';
+import { parseRequestFile } from './request-file.ts';
+import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './vehicle-options.ts';
+
+const usage = `Usage: ota update (--ecu ID ... | --all) --version V --url URL [options]
+       ota update --request FILE [options]
+
+Brings the named ECUs to another release. The daemon that is asked passes the request on to the ECUs below it.
+
+Options:
+  --ecu ID             ECU to update; repeat it for several
+  --all                Every ECU of the vehicle's update campaigns (available_ecu_ids of its Status)
+  --version V          Version of the release
+  --url URL            Where its image lies (http or https)
+  --cookies-file FILE  Cookies for the image server: a JSON object of text values; "-" reads stdin.
+                       Without it $${cookiesVariable} is used. There is no option that takes them directly:
+                       every user of the machine can read command lines.
+  --request FILE       The whole request: a YAML or JSON list of {ecu_id, version, url, cookies} and, if wanted,
+                       release_name, release_id, image_id; "-" reads stdin. Entries without cookies get those above.
+${hostUsage}
+${waitUsage}
+  --json               JSON lines: the answers; with --wait every status change, and the result
+  -h, --help           Show this help
+
+Exit codes: 0 all accepted (with --wait: all run the wanted version), 1 some refused, 2 called wrongly,
+3 no daemon answers, 4 an ECU failed (--wait), 5 timed out (--wait), 130 stopped by Ctrl-C.
+
+Examples:
+  ota update --ecu main --ecu camera --version 2.0 --url http://10.0.0.9:8080/2.0/ --wait
+  ota update --request request.yaml --host 10.0.0.1 --json
+`;
+
+const options = {
+  ...hostOption,
+  ...waitOptions,
+  ecu: { type: 'string', multiple: true },
+  all: { type: 'boolean' },
+  version: { type: 'string' },
+  url: { type: 'string' },
+  'cookies-file': { type: 'string' },
+  request: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
+
+/** What the request asks for, before it is known which ECUs "all" are. */
+type Wish =
+  | { readonly kind: 'entries'; readonly entries: readonly UpdateRequestEntry[] }
+  | { readonly kind: 'all'; readonly release: Omit<UpdateRequestEntry, 'ecuId'> };
+
+async function wishFromFile(
+  file: string,
+  values: Values,
+  ecuIds: readonly string[],
+  io: CliIo,
+): Promise<Wish> {
+  const others = ['version', 'url', 'all'] as const;
+  const other = others.find((name) => values[name] !== undefined) ?? (ecuIds.length > 0 ? 'ecu' : undefined);
+  if (other !== undefined) throw new UsageError(`--request and --${other} exclude each other`);
+  if (file === '-' && values['cookies-file'] === '-') {
+    throw new UsageError('--request and --cookies-file cannot both read stdin');
+  }
+  const cookies = await readCookies(values['cookies-file'], io);
+  const entries = await parseRequestFile(await readSource(file, io), file === '-' ? 'stdin' : file);
+  return {
+    kind: 'entries',
+    entries: entries.map((entry) => (entry.cookies === '' ? { ...entry, cookies } : entry)),
+  };
+}
+
+async function wishFromOptions(values: Values, ecuIds: readonly string[], io: CliIo): Promise<Wish> {
+  const { version = '', url = '' } = values;
+  if (values.all === true && ecuIds.length > 0) throw new UsageError('--all and --ecu exclude each other');
+  if (values.all !== true && ecuIds.length === 0)
+    throw new UsageError('name the ECUs with --ecu, or use --all');
+  if (version === '') throw new UsageError('--version is missing');
+  if (!['http:', 'https:'].includes(URL.parse(url)?.protocol ?? '')) {
+    throw new UsageError(url === '' ? '--url is missing' : `--url "${url}" is no http or https URL`);
+  }
+  const cookies = await readCookies(values['cookies-file'], io);
+  const release = { version, url, cookies, releaseName: '', releaseId: '', imageId: '' };
+  if (values.all === true) return { kind: 'all', release };
+  return { kind: 'entries', entries: ecuIds.map((ecuId) => ({ ecuId, ...release })) };
+}
+
+/** The ECUs of an update campaign, as the daemon's configuration lists them. */
+async function allEcuIds(client: OtaClient, signal: AbortSignal): Promise<readonly string[]> {
+  const { availableEcuIds } = await client.status({ signal, budgetMs: 5000 });
+  if (availableEcuIds.length === 0) throw new Error('the daemon lists no ECU (available_ecu_ids); use --ecu');
+  return availableEcuIds;
+}
+
+async function run(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseCommandLine(args, options);
+  const ecuIds = ecuIdsOf(values.ecu, positionals);
+  if (values.timeout !== undefined && values.wait !== true) throw new UsageError('--timeout needs --wait');
+  const timeoutMs = secondsOf(values.timeout ?? defaultTimeout, 'timeout', 0);
+  const host = hostOf(values.host, io);
+  const wish =
+    values.request === undefined
+      ? await wishFromOptions(values, ecuIds, io)
+      : await wishFromFile(values.request, values, ecuIds, io);
+  using client = await connect(host);
+  return await withDaemon('update', io, async () => {
+    const entries =
+      wish.kind === 'entries'
+        ? wish.entries
+        : (await allEcuIds(client, io.signal)).map((ecuId) => ({ ecuId, ...wish.release }));
+    return await runRequest(
+      {
+        kind: 'update',
+        client,
+        host: hostText(host),
+        named: entries.map((entry) => entry.ecuId),
+        send: (requestId, call) => client.update({ entries, requestId }, call),
+        wait: values.wait === true ? { targets: entries, timeoutMs } : undefined,
+        json: values.json ?? false,
+      },
+      io,
+    );
+  });
+}
+
+export const updateCommand: Command = {
+  name: 'update',
+  summary: 'Bring ECUs to another release',
+  usage,
+  run,
+};
