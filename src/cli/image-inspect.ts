@@ -37,7 +37,7 @@ function summaryText(summary: ImageSummary, location: string): string {
       : `${humanBytes(storedBytes)}, ratio ${(storedBytes === 0 ? 1 : contentBytes / storedBytes).toFixed(2)}`;
   const linked = `${humanCount(summary.hardLinkedFiles)} in ${humanCount(summary.hardLinkGroups)} groups`;
   return [
-    `${location}`,
+    location,
     `  files        ${humanCount(summary.regulars)}, ${humanBytes(summary.totalBytes)}`,
     `  hard links   ${summary.hardLinkGroups === 0 ? 'none' : linked}`,
     `  directories  ${humanCount(summary.directories)}`,

@@ -119,7 +119,7 @@ function endOf({ type, size, byteOffset }: EntryHeader): number {
 function* entriesOf(header: EntryHeader, content: Entry): Generator<SourceEntry> {
   const name = nameIn(header.name, header.pax?.['path']);
   if (name.text === undefined) {
-    yield unfit('names', `/${name.shown}`, 'name is not UTF-8');
+    yield unfit('names', normalPath(name.shown) ?? name.shown, 'name is not UTF-8');
     return;
   }
   const path = normalPath(name.text);
