@@ -105,7 +105,7 @@ export function parsePersistentLine(line: string): string {
 }
 
 /** Sizes of 15 digits fit a number exactly; inodes have 64 bits and stay text. */
-const regularTail = /^(?:,0*(\d{0,15})(?:,0*(\d{0,20})(?:,(zst|zstd)?)?)?)?$/;
+const regularTail = /^(?:,(\d{0,15})(?:,(\d{0,20})(?:,(zst|zstd)?)?)?)?$/;
 
 /** The unquoted fields at the start of a line, each ended by a comma. */
 class LeadingFields {
