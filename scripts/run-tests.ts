@@ -33,8 +33,10 @@ const runner = spawn(
   [
     '--test',
     '--test-reporter=spec',
-    // Proofs measure or load the machine: one at a time.
-    `--test-concurrency=${values.slow ? 1 : values.concurrency}`,
+    // Proofs measure or load the machine: one at a time, however long they take. A test that hangs fails.
+    ...(values.slow
+      ? ['--test-concurrency=1']
+      : [`--test-concurrency=${values.concurrency}`, '--test-timeout=180000']),
     ...(values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]),
     ...chosen,
   ],
