@@ -1,5 +1,5 @@
 import { createReadStream, statSync } from 'node:fs';
-import { signImage } from '#image/build/sign.ts';
+import { loadSigner, type Signer } from '#image/build/sign.ts';
 import { type ImageSource, type Problem, type ProblemKind, problemKinds } from '#image/build/source.ts';
 import { directorySource } from '#image/build/source-directory.ts';
 import { tarSource } from '#image/build/source-tar.ts';
@@ -29,7 +29,8 @@ ${kinds.map(([kind, what]) => `                          ${kind.padEnd(kindWidth
 
 What vehicles keep over an update:
   --persistent PATH     Absolute path of a file or directory, no pattern; may be repeated
-  --persistent-file FILE  The same, with one path a line
+  --persistent-file FILE
+                        The same, with one path a line
 
 Compression:
   --no-compression      Store every file as it is
@@ -71,10 +72,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   if (source === undefined || output === undefined || more.length > 0) {
     throw new UsageError('a source and an output directory are needed');
   }
-  const { key, certificate } = values;
-  if ((key === undefined) !== (certificate === undefined)) {
-    throw new UsageError('--key and --certificate belong together');
-  }
+  const signer = await signerOf(values.key, values.certificate);
   const lines = async (files: readonly string[] = []): Promise<string[]> =>
     (await Promise.all(files.map((file) => readSource(file, io)))).flatMap((text) => text.split(/\r?\n/));
   const persistentLines = await lines(values['persistent-file']);
@@ -85,6 +83,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
     persistents: [...persistentLines.filter((line) => line !== ''), ...(values.persistent ?? [])],
     drop: (values.drop ?? []).flatMap((list) => list.split(',')).map(kindOf),
     compression: compressionOf(values),
+    ...(signer === undefined ? {} : { signer }),
   };
   let report: BuildReport;
   try {
@@ -97,18 +96,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   }
   for (const note of report.notes) io.stderr.write(`note: ${note}\n`);
   for (const problem of report.dropped) io.stderr.write(`lost: ${problemText(problem)}\n`);
-  const signed =
-    key !== undefined && certificate !== undefined
-      ? await signImage({ image: output, key, certificate })
-      : undefined;
-  io.stdout.write(values.json === true ? jsonText(report, signed !== undefined) : reportText(report, output));
-  if (values.json !== true) {
-    io.stdout.write(
-      signed === undefined
-        ? `Not signed yet: ota image sign --key FILE --certificate FILE ${output}\n`
-        : `Signed by ${harmless(signed.subject)}\n`,
-    );
-  }
+  io.stdout.write(values.json === true ? jsonText(report, signer) : reportText(report, output, signer));
   return exitCodes.ok;
 }
 
@@ -117,6 +105,17 @@ function sourceOf(source: string, io: CliIo): ImageSource {
   const stats = statSync(source, { throwIfNoEntry: false });
   if (stats === undefined) throw new UsageError(`there is no ${source}`);
   return stats.isDirectory() ? directorySource(source) : tarSource(createReadStream(source));
+}
+
+async function signerOf(
+  key: string | undefined,
+  certificate: string | undefined,
+): Promise<Signer | undefined> {
+  if (key === undefined && certificate === undefined) return undefined;
+  if (key === undefined || certificate === undefined) {
+    throw new UsageError('--key and --certificate belong together');
+  }
+  return await loadSigner({ key, certificate });
 }
 
 function kindOf(word: string): ProblemKind {
@@ -162,7 +161,7 @@ Leave them out with --ignore, or allow to lose them: --drop ${found}
 `;
 }
 
-function reportText(report: BuildReport, output: string): string {
+function reportText(report: BuildReport, output: string, signer: Signer | undefined): string {
   const { regulars, directories, symlinks, hardLinkGroups, persistents } = report;
   const saved = report.storedBytes === 0 ? 1 : report.contentBytes / report.storedBytes;
   return [
@@ -173,11 +172,14 @@ function reportText(report: BuildReport, output: string): string {
     `  contents     ${humanCount(report.contents)}, ${humanBytes(report.contentBytes)}; compressed: ${humanCount(report.compressedContents)}`,
     `  stored       ${humanBytes(report.storedBytes)}, ratio ${saved.toFixed(2)}`,
     `  persistents  ${persistents.length === 0 ? 'none' : persistents.map((path) => harmless(path)).join(', ')}`,
+    signer === undefined
+      ? `Not signed yet: ota image sign --key FILE --certificate FILE ${output}`
+      : `Signed by ${harmless(signer.subject)}`,
     '',
   ].join('\n');
 }
 
-function jsonText(report: BuildReport, signed: boolean): string {
+function jsonText(report: BuildReport, signer: Signer | undefined): string {
   return `${JSON.stringify({
     directories: report.directories,
     symlinks: report.symlinks,
@@ -192,7 +194,7 @@ function jsonText(report: BuildReport, signed: boolean): string {
     persistents: report.persistents,
     dropped: report.dropped,
     notes: report.notes,
-    signed,
+    signed: signer !== undefined,
   })}\n`;
 }
 

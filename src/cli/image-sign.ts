@@ -1,4 +1,4 @@
-import { signImage } from '#image/build/sign.ts';
+import { loadSigner, signImage } from '#image/build/sign.ts';
 import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { harmless } from './render-text.ts';
 
@@ -34,17 +34,18 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   if (key === undefined || certificate === undefined) {
     throw new UsageError('--key and --certificate are needed');
   }
-  const report = await signImage({ image, key, certificate });
+  const signer = await loadSigner({ key, certificate });
+  await signImage(image, signer);
   if (values.json === true) {
     const json = {
-      subject: report.subject,
-      valid_to: report.validTo.toISOString(),
-      certificate: report.certificateName,
+      subject: signer.subject,
+      valid_to: signer.validTo.toISOString(),
+      certificate: signer.certificateName,
     };
     io.stdout.write(`${JSON.stringify(json)}\n`);
   } else {
-    const until = report.validTo.toISOString().slice(0, 10);
-    io.stdout.write(`Signed ${image} by ${harmless(report.subject)}, valid until ${until}\n`);
+    const until = signer.validTo.toISOString().slice(0, 10);
+    io.stdout.write(`Signed ${image} by ${harmless(signer.subject)}, valid until ${until}\n`);
   }
   return exitCodes.ok;
 }

@@ -7,10 +7,8 @@ import { writeDurably } from '#host/durable-file.ts';
 import { ImageError } from '#image/image-error.ts';
 import { layoutNames } from './layout-names.ts';
 
-export interface SignOptions {
-  /** The image's directory, as `buildImage` made it. */
-  readonly image: string;
-  /** PEM file of the signing certificate; copied into the image under its base name. */
+export interface SignerFiles {
+  /** PEM file of the signing certificate; copied into images under its base name. */
   readonly certificate: string;
   /** PEM file of its private key: EC P-256. */
   readonly key: string;
@@ -18,35 +16,44 @@ export interface SignOptions {
   readonly now?: Date;
 }
 
-export interface SignReport {
+/** A key that can sign images, and its certificate. */
+export interface Signer {
+  /** Name of the certificate in the images. */
+  readonly certificateName: string;
+  readonly certificatePem: Buffer;
   readonly subject: string;
   readonly validTo: Date;
-  /** Name of the certificate in the image. */
-  readonly certificateName: string;
+  /** A secret: never logged. */
+  readonly key: KeyObject;
 }
 
 /**
- * Signs an image: writes metadata.jwt, which names every metadata file by its digest, and the certificate beside it. An
- * image can be signed again, by another key too.
+ * Loads a signing key and checks that it can be used, so that a long build does not end with a key that cannot.
  *
  * Errors: ImageError options_invalid, certificate_malformed, certificate_key_refused, certificate_expired,
- * certificate_not_yet_valid, source_unreadable (no image there).
+ * certificate_not_yet_valid.
  */
-export async function signImage(options: SignOptions): Promise<SignReport> {
-  const { image, now = new Date() } = options;
-  const certificateName = plainName(basename(options.certificate));
-  const certificatePem = await readInput(options.certificate);
-  const certificate = parseCertificate(certificatePem, options.certificate);
-  const key = parseKey(await readInput(options.key), options.key);
-  requireUsable(certificate, key, now);
-  const claims = await claimsFor(image, certificateName, sha256Of(certificatePem));
-  await writeDurably(join(image, certificateName), certificatePem);
-  await writeDurably(join(image, layoutNames.signed), signedText(claims, key));
-  return {
-    subject: certificate.subject.replaceAll('\n', ', '),
-    validTo: certificate.validToDate,
-    certificateName,
-  };
+export async function loadSigner(files: SignerFiles): Promise<Signer> {
+  const certificateName = plainName(basename(files.certificate));
+  const certificatePem = await readInput(files.certificate);
+  const certificate = parseCertificate(certificatePem, files.certificate);
+  const key = parseKey(await readInput(files.key), files.key);
+  requireUsable(certificate, key, files.now ?? new Date());
+  const subject = certificate.subject.replaceAll('\n', ', ');
+  return { certificateName, certificatePem, subject, validTo: certificate.validToDate, key };
+}
+
+/**
+ * Signs an image, `directory` being what `buildImage` made: writes metadata.jwt, which names every metadata file by its
+ * digest, and the certificate beside it. An image can be signed again, by another key too.
+ *
+ * Errors: ImageError source_unreadable when there is no image.
+ */
+export async function signImage(directory: string, signer: Signer): Promise<void> {
+  const { certificateName, certificatePem, key } = signer;
+  const claims = await claimsFor(directory, certificateName, sha256Of(certificatePem));
+  await writeDurably(join(directory, certificateName), certificatePem);
+  await writeDurably(join(directory, layoutNames.signed), signedText(claims, key));
 }
 
 /** The payload, as existing generators write it: an array of small objects. */

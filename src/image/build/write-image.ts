@@ -8,6 +8,7 @@ import { type ImageLayout, ImageTree, type Inode } from './image-tree.ts';
 import { layoutNames } from './layout-names.ts';
 import { checkPersistent } from './metafile-lines.ts';
 import { claimDirectory } from './output-directory.ts';
+import { type Signer, signImage } from './sign.ts';
 import type { ImageSource, Problem, ProblemKind } from './source.ts';
 
 export interface BuildOptions {
@@ -22,6 +23,8 @@ export interface BuildOptions {
   readonly persistents?: readonly string[];
   /** What the format cannot carry and may be lost. @default nothing: the build is refused */
   readonly drop?: Iterable<ProblemKind>;
+  /** Signs the image. @default not signed; `signImage` can do it later */
+  readonly signer?: Signer;
   /** Called now and then while contents are read. */
   readonly onProgress?: (files: number, bytes: number) => void;
   readonly signal?: AbortSignal;
@@ -68,7 +71,7 @@ const defaultCompression: CompressionOptions = {
 };
 
 /**
- * Builds an OTA image, not yet signed, from a directory or a tar stream. The same source and options give the same
+ * Builds an OTA image, and signs it when it is given a signer, from a directory or a tar stream. The same source and options give the same
  * bytes. On failure the output is left as it was.
  *
  * Errors: NotRepresentable (an ImageError); ImageError with source_unreadable, path_below_non_directory,
@@ -104,6 +107,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
   placePlainFiles(files, store, plain);
   await rm(contents, { recursive: true });
   await writeMetafiles(output.path, layout, files, persistents);
+  if (options.signer !== undefined) await signImage(output.path, options.signer);
   signal.throwIfAborted();
   output.keep();
   return reportOf(layout, files, persistents, tree.notes);
