@@ -1,8 +1,9 @@
-import type { SlotContents, StagedRelease, StandbyTree } from '#boot/slots.ts';
+import type { EndStatus, StagedRelease } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport } from '#domain/status.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
+import type { PreparedTree } from './prepared-tree.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 
 /** What every step is given: where to count, and when to stop. */
@@ -20,9 +21,9 @@ export interface UpdateSteps {
   /** Fetches the image's description and verifies trust chain, signature and digests. Writes nothing to a slot. */
   verify(request: ReleaseRequest, context: StepContext): Promise<VerifiedImage>;
   /** Checks space; marks the standby slot as written to, makes it ready: directories and symlinks are in place. */
-  prepare(image: VerifiedImage, context: StepContext): Promise<StandbyTree>;
+  prepare(image: VerifiedImage, context: StepContext): Promise<PreparedTree>;
   /** Looks at both slots and decides where every file will come from, as far as can be told without reading them. */
-  plan(image: VerifiedImage, tree: StandbyTree, context: StepContext): Promise<DeltaPlan>;
+  plan(prepared: PreparedTree, context: StepContext): Promise<DeltaPlan>;
   /** Copies, downloads and links until the tree is the image, every byte hashed on its way. */
   place(plan: DeltaPlan, context: StepContext): Promise<StagedTree>;
   /** Carries persistent files over from the active slot. */
@@ -34,7 +35,12 @@ export interface UpdateSteps {
   reboot(): Promise<void>;
   /** The health checks of the first boot. Resolves when all pass. Errors: OtaFailure `health_check_failed`. */
   checkHealth(context: { readonly signal: AbortSignal }): Promise<void>;
-  confirm(): Promise<SlotContents>;
+  confirm(): Promise<void>;
   giveUp(failure: FailureReport): Promise<void>;
   rollBack(): Promise<void>;
+  /** Records how a job ended that did not lead to a boot of the other slot. */
+  record(status: EndStatus, failure: FailureReport | undefined): Promise<void>;
 }
+
+/** The steps that build a release; the rest needs the slots only. */
+export type BuildSteps = Pick<UpdateSteps, 'verify' | 'prepare' | 'plan' | 'place' | 'persist'>;

@@ -1,0 +1,107 @@
+import type { Slots } from '#boot/slots.ts';
+import type { FailureCode } from '#domain/failure.ts';
+import { failureOf } from './failure-of.ts';
+import type { HealthCheck } from './health.ts';
+import { runHealthChecks } from './health.ts';
+import type { Journal } from './journal.ts';
+import type { BuildSteps, UpdateSteps } from './steps.ts';
+
+export interface EcuStepParts {
+  readonly slots: Slots;
+  readonly journal: Journal;
+  /** Builds the release in the standby slot. */
+  readonly engine: BuildSteps;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly awaitChildren: UpdateSteps['awaitChildren'];
+  /** Told when a step begins, for the log. */
+  readonly onStep: (step: keyof UpdateSteps) => void;
+}
+
+/**
+ * All steps of one ECU: the engine's, the slots', and around them the journal, which is written before a step begins and
+ * cleared after the job has ended. Errors of every step: OtaFailure, or the signal's reason.
+ */
+export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
+  const { slots, journal, engine, onStep } = parts;
+
+  const step = async <T>(
+    name: keyof UpdateSteps,
+    otherwise: FailureCode,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    onStep(name);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AbortError') throw error;
+      throw failureOf(error, otherwise);
+    }
+  };
+
+  return {
+    verify: (request, context) =>
+      step('verify', 'unrecoverable', async () => {
+        const { requestId, version, url } = request;
+        await journal.begin('verify', { requestId, version, url: url.href });
+        return engine.verify(request, context);
+      }),
+    prepare: (image, context) =>
+      step('prepare', 'boot_control_prepare', async () => {
+        await journal.reach('prepare', { imageDigest: image.digest });
+        return engine.prepare(image, context);
+      }),
+    plan: (prepared, context) =>
+      step('plan', 'inventory', async () => {
+        await journal.reach('plan');
+        return engine.plan(prepared, context);
+      }),
+    place: (plan, context) =>
+      step('place', 'placing', async () => {
+        await journal.reach('place');
+        return engine.place(plan, context);
+      }),
+    persist: (staged, context) =>
+      step('persist', 'placing', async () => {
+        await journal.reach('persist');
+        return engine.persist(staged, context);
+      }),
+    activate: (staged, release) =>
+      step('activate', 'boot_control_activate', async () => {
+        await journal.reach('activate');
+        await slots.activate(staged.tree, release);
+      }),
+    awaitChildren: (context) =>
+      step('awaitChildren', 'unspecific', async () => {
+        await journal.reach('await_children');
+        await parts.awaitChildren(context);
+      }),
+    reboot: () =>
+      step('reboot', 'boot_control_activate', async () => {
+        await journal.reach('reboot');
+        await slots.reboot();
+      }),
+    checkHealth: ({ signal }) =>
+      step('checkHealth', 'health_check_failed', async () => {
+        await journal.reach('first_boot');
+        const { version } = await slots.current();
+        await runHealthChecks(parts.healthChecks, { root: slots.activeRoot, version }, signal);
+      }),
+    confirm: () =>
+      step('confirm', 'boot_control_activate', async () => {
+        await slots.confirm();
+        await journal.clear();
+      }),
+    giveUp: (failure) => step('giveUp', 'boot_control_activate', () => slots.giveUp(failure)),
+    rollBack: () =>
+      step('rollBack', 'rollback_failed', async () => {
+        const { version } = await slots.rollbackTarget();
+        await journal.begin('roll_back', { requestId: '', version, url: '' });
+        await slots.rollBack();
+      }),
+    record: (status, failure) =>
+      step('record', 'unrecoverable', async () => {
+        await slots.record(status, failure);
+        await journal.clear();
+      }),
+  };
+}
