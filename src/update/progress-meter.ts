@@ -1,6 +1,6 @@
 import type { ProgressPhase, UpdatePhase } from '#domain/phase.ts';
 import { progressPhases, updatePhases } from '#domain/phase.ts';
-import type { UpdateProgress } from '#domain/progress.ts';
+import type { UpdateProgress, WorkDone } from '#domain/progress.ts';
 
 /** The three kinds of work by which a regular file gets into the standby slot. */
 export type WorkKind = 'copy' | 'link' | 'download';
@@ -30,14 +30,18 @@ class Stopwatch {
   }
 }
 
-class Work {
-  readonly stopwatch = new Stopwatch();
-  files = 0;
-  bytes = 0;
-
-  get done(): { files: number; bytes: number; elapsedMs: number } {
-    return { files: this.files, bytes: this.bytes, elapsedMs: Math.round(this.stopwatch.elapsedMs) };
-  }
+/** Where the meter reads how far the workers are. */
+export interface WorkCounters {
+  total(
+    field:
+      | 'copyFiles'
+      | 'copyBytes'
+      | 'linkFiles'
+      | 'linkBytes'
+      | 'downloadFiles'
+      | 'downloadBytes'
+      | 'removed',
+  ): number;
 }
 
 /**
@@ -48,7 +52,12 @@ export class ProgressMeter {
   readonly #targetVersion: string;
   readonly #startedAt = Date.now();
   readonly #started = performance.now();
-  readonly #work: Record<WorkKind, Work> = { copy: new Work(), link: new Work(), download: new Work() };
+  readonly #clocks: Record<WorkKind, Stopwatch> = {
+    copy: new Stopwatch(),
+    link: new Stopwatch(),
+    download: new Stopwatch(),
+  };
+  #counters: WorkCounters = { total: () => 0 };
   readonly #phaseStarts = new Map<UpdatePhase, number>();
   #phase: UpdatePhase = 'INITIALIZING';
   #step: ProgressPhase = 'INITIAL';
@@ -60,7 +69,6 @@ export class ProgressMeter {
   wireBytes = 0;
   downloadErrors = 0;
   filesToRemove = 0;
-  filesRemoved = 0;
 
   constructor(targetVersion: string) {
     this.#targetVersion = targetVersion;
@@ -83,15 +91,14 @@ export class ProgressMeter {
     if (before !== `${this.#phase}/${this.#step}`) this.#listener();
   }
 
-  /** Files placed by one kind of work, and their uncompressed bytes. */
-  add(kind: WorkKind, files: number, bytes: number): void {
-    this.#work[kind].files += files;
-    this.#work[kind].bytes += bytes;
+  /** From now on files and bytes are read from these counters. */
+  watch(counters: WorkCounters): void {
+    this.#counters = counters;
   }
 
   /** The clock of one kind of work; enter and leave around each piece of it. */
   stopwatch(kind: WorkKind): Stopwatch {
-    return this.#work[kind].stopwatch;
+    return this.#clocks[kind];
   }
 
   snapshot(): UpdateProgress {
@@ -102,19 +109,27 @@ export class ProgressMeter {
       step: this.#step,
       totalFiles: this.totalFiles,
       totalBytes: this.totalBytes,
-      copy: this.#work.copy.done,
-      link: this.#work.link.done,
-      download: this.#work.download.done,
+      copy: this.#done('copy'),
+      link: this.#done('link'),
+      download: this.#done('download'),
       filesToDownload: this.filesToDownload,
       bytesToDownload: this.bytesToDownload,
       wireBytes: this.wireBytes,
       downloadErrors: this.downloadErrors,
       filesToRemove: this.filesToRemove,
-      filesRemoved: this.filesRemoved,
+      filesRemoved: this.#counters.total('removed'),
       elapsedMs: Math.round(performance.now() - this.#started),
       deltaMs: this.#between('CALCULATING_DELTA', 'DOWNLOADING_OTA_FILES'),
       downloadingMs: this.#between('DOWNLOADING_OTA_FILES', 'APPLYING_UPDATE'),
       applyingMs: this.#between('APPLYING_UPDATE', 'PROCESSING_POSTUPDATE'),
+    };
+  }
+
+  #done(kind: WorkKind): WorkDone {
+    return {
+      files: this.#counters.total(`${kind}Files`),
+      bytes: this.#counters.total(`${kind}Bytes`),
+      elapsedMs: Math.round(this.#clocks[kind].elapsedMs),
     };
   }
 

@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createZstdDecompress } from 'node:zlib';
+import { OtaFailure } from '#domain/failure.ts';
+import type { VerifiedImage } from '#image/image.ts';
+import type { HttpSource } from '#net/http-source.ts';
+import { InflightBudget } from '#net/inflight-budget.ts';
+import { NetError } from '#net/net-error.ts';
+import type { WireRequest } from '#net/wire-request.ts';
+import { partsOf } from './prepare-tree.ts';
+import type { PreparedTree } from './prepared-tree.ts';
+import type { ProgressMeter } from './progress-meter.ts';
+import type { StoreFileJob, StoreJob, StoreResult } from './worker/store.ts';
+
+/** Larger files are streamed to the standby file system, smaller ones go through memory. */
+const streamedBytes = 1024 * 1024;
+/** How often content that does not match its digest is asked for again. */
+const digestAttempts = 3;
+/** The most that is accepted of a file whose size the image does not tell. */
+const unknownSizeCap = 16 * 1024 * 1024 * 1024;
+
+/** Fetches resources of an image and has them placed. One per update. */
+export class Downloads {
+  readonly #image: VerifiedImage;
+  readonly #prepared: PreparedTree;
+  readonly #source: HttpSource;
+  readonly #budget: InflightBudget;
+  readonly #meter: ProgressMeter;
+  readonly #connections: number;
+
+  constructor(prepared: PreparedTree, source: HttpSource, connections: number, meter: ProgressMeter) {
+    this.#image = prepared.image;
+    this.#prepared = prepared;
+    this.#source = source;
+    this.#budget = new InflightBudget(() => source.bandwidthDelayBytes);
+    this.#connections = connections;
+    this.#meter = meter;
+  }
+
+  /** Fetches these resources, several at a time; those that were found locally in the meantime are passed over. */
+  async fetch(resources: readonly number[], signal: AbortSignal): Promise<void> {
+    for (const resource of resources) {
+      this.#meter.filesToDownload++;
+      this.#meter.bytesToDownload += Math.max(0, this.#sizeOf(resource));
+    }
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (;;) {
+        const resource = resources[next++];
+        if (resource === undefined) return;
+        either.throwIfAborted();
+        const fetched = this.#prepared.state.request(resource) && (await this.#fetchOne(resource, either));
+        if (fetched) continue;
+        this.#meter.filesToDownload--;
+        this.#meter.bytesToDownload -= Math.max(0, this.#sizeOf(resource));
+      }
+    };
+    const clock = this.#meter.stopwatch('download');
+    if (resources.length > 0) clock.enter();
+    try {
+      const lanes = Array.from({ length: Math.min(this.#connections, resources.length) }, lane);
+      await Promise.all(
+        lanes.map((running) =>
+          running.catch((error: unknown) => {
+            failed.abort(error);
+            throw error;
+          }),
+        ),
+      );
+    } finally {
+      if (resources.length > 0) clock.leave();
+    }
+  }
+
+  /** False when the content was found locally before it had arrived. */
+  async #fetchOne(resource: number, signal: AbortSignal): Promise<boolean> {
+    const size = this.#sizeOf(resource);
+    const large = size < 0 || size > streamedBytes;
+    for (let attempt = 1; ; attempt++) {
+      const retryCaching = attempt > 1;
+      const result = await this.#attempt(resource, retryCaching, large, signal);
+      if (result !== 'bad') return result === 'placed';
+      this.#meter.downloadErrors++;
+      if (attempt === digestAttempts) {
+        const { table } = this.#image;
+        throw new OtaFailure(
+          'image_invalid',
+          `${table.path(table.resourceEntry(resource))} does not have the content that the image promises, asked ${attempt} times`,
+        );
+      }
+    }
+  }
+
+  async #attempt(
+    resource: number,
+    retryCaching: boolean,
+    large: boolean,
+    signal: AbortSignal,
+  ): Promise<StoreResult> {
+    try {
+      return large
+        ? await this.#stream(resource, retryCaching, signal)
+        : await this.#small(resource, retryCaching, signal);
+    } catch (error) {
+      // The server replaced the file while it was read: what came is of no use, the next try may be whole.
+      if (error instanceof NetError && error.code === 'entity_changed') return 'bad';
+      throw error;
+    }
+  }
+
+  async #small(resource: number, retryCaching: boolean, signal: AbortSignal): Promise<StoreResult> {
+    const { encoding } = this.#image.locate(resource);
+    // What is asked for counts until a worker has written it: an interruption loses no more than the budget.
+    const share = Math.max(1, this.#sizeOf(resource));
+    await this.#budget.acquire(share, signal);
+    try {
+      const bytes = await this.#source.readAll(this.#request(resource, retryCaching), this.#wire(), signal);
+      const job = { kind: 'store', resource, bytes, encoding } satisfies StoreJob;
+      return await this.#prepared.crew.one<StoreResult>(job, transferable(bytes));
+    } finally {
+      this.#budget.release(share);
+    }
+  }
+
+  /** Decoded and hashed while it streams; what has arrived survives an interruption in the part file. */
+  async #stream(resource: number, retryCaching: boolean, signal: AbortSignal): Promise<StoreResult> {
+    const { encoding } = this.#image.locate(resource);
+    const part = `${partsOf(this.#prepared.tree)}/${this.#image.table.resourceHex(resource)}`;
+    const output = encoding === 'identity' ? part : `${part}.out`;
+    const wire = this.#source.read({ ...this.#request(resource, retryCaching), part }, this.#wire(), signal);
+    const good =
+      encoding === 'identity'
+        ? await this.#verify(resource, wire, undefined)
+        : await this.#verify(resource, decoded(wire), output);
+    if (!good) {
+      await rm(part, { force: true });
+      await rm(output, { force: true });
+      return 'bad';
+    }
+    const job = { kind: 'store-file', resource, path: output } satisfies StoreFileJob;
+    const result = await this.#prepared.crew.one<StoreResult>(job);
+    await rm(part, { force: true });
+    return result;
+  }
+
+  /** Hashes a stream, writing it to `output` when given. Whether it is what the image promises. */
+  async #verify(
+    resource: number,
+    content: AsyncIterable<Uint8Array>,
+    output: string | undefined,
+  ): Promise<boolean> {
+    const size = this.#sizeOf(resource);
+    const sha256 = createHash('sha256');
+    const file = output === undefined ? undefined : await open(output, 'w', 0o600);
+    let written = 0;
+    try {
+      for await (const chunk of content) {
+        written += chunk.length;
+        if (size >= 0 && written > size) return false;
+        sha256.update(chunk);
+        if (file !== undefined) await file.writeFile(chunk);
+      }
+    } catch (error) {
+      if (isDecodeError(error)) return false;
+      throw error;
+    } finally {
+      await file?.close();
+    }
+    return sha256.digest('hex') === this.#image.table.resourceHex(resource);
+  }
+
+  #request(resource: number, retryCaching: boolean): WireRequest {
+    const { url, encoding } = this.#image.locate(resource);
+    const size = this.#sizeOf(resource);
+    const known = size < 0 ? unknownSizeCap : size;
+    return {
+      url,
+      // Incompressible content grows a little when it is compressed all the same (zstd's bound).
+      maxBytes: encoding === 'zstd' ? known + Math.ceil(known / 128) + 1024 : known,
+      sha256: this.#image.table.resourceHex(resource),
+      compressed: encoding === 'zstd',
+      retryCaching,
+    };
+  }
+
+  #wire(): { bytes(count: number): void; failedAttempt(): void } {
+    const meter = this.#meter;
+    return {
+      bytes(count) {
+        meter.wireBytes += count;
+      },
+      failedAttempt() {
+        meter.downloadErrors++;
+      },
+    };
+  }
+
+  #sizeOf(resource: number): number {
+    return this.#image.table.resourceSize(resource);
+  }
+}
+
+/** The content of a zstd stream; an error of the source comes out at the end of it. */
+function decoded(wire: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const decoder = createZstdDecompress();
+  pipeline(Readable.from(wire), decoder).catch(() => {
+    // pipeline has destroyed the decoder with this error: whoever reads it gets it.
+  });
+  return decoder as AsyncIterable<Uint8Array>;
+}
+
+/** The buffer to move to a worker; one that is shared with other data is copied instead. */
+function transferable(bytes: Uint8Array): ArrayBuffer[] {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength ? [buffer] : [];
+}
+
+/** Content that is no zstd frame, or a damaged one. */
+function isDecodeError(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown }).code;
+  return typeof code === 'string' && code.startsWith('ZSTD_');
+}

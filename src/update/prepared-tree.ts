@@ -1,0 +1,53 @@
+import type { StandbyTree } from '#boot/slots.ts';
+import { WorkerCrew } from '#host/worker-crew.ts';
+import type { VerifiedImage } from '#image/image.ts';
+import type { CandidateData } from './candidates.ts';
+import type { SharedState } from './shared-state.ts';
+
+/**
+ * A standby slot that is cleared for an image and has its directories and symlinks, with the threads that will fill
+ * it. Whoever has it last closes the crew; an aborted step closes it too.
+ */
+export interface PreparedTree {
+  readonly image: VerifiedImage;
+  readonly tree: StandbyTree;
+  readonly state: SharedState;
+  readonly crew: WorkerCrew;
+  /** Files of the active slot that may hold wanted content; listed while the standby slot was made ready. */
+  readonly active: CandidateData;
+}
+
+/** Starts the worker threads of one update. `umask` is the process's. */
+export function startCrew(root: string, state: SharedState, workers: number): WorkerCrew {
+  const umask = process.umask();
+  const module = new URL('./worker/place-worker.ts', import.meta.url);
+  return new WorkerCrew(module, workers, { state: state.data, root, umask });
+}
+
+/**
+ * Runs one step's work with the crew: when it fails or `signal` fires, the threads are stopped and closed before the
+ * error goes on, so that nothing writes to the slot any more.
+ */
+export async function withCrew<Result>(
+  crew: WorkerCrew,
+  state: SharedState,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    state.stop();
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work(), aborted.promise]);
+  } catch (error) {
+    state.stop();
+    await crew[Symbol.asyncDispose]();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
