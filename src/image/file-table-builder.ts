@@ -228,7 +228,7 @@ export class FileTableBuilder {
     const bytes = this.#paths.array;
     for (const entry of this.#orphans) {
       const from = this.#pathStart(entry);
-      for (let to = this.#pathEnds.array[entry] ?? 0; to > from; to--) {
+      for (let to = (this.#pathEnds.array[entry] ?? 0) - 1; to > from; to--) {
         const length = to - from;
         if (bytes[to] === slash && this.#isBelowDirectory(entry, hashBytes(bytes, from, to), from, length))
           break;
