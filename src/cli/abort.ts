@@ -1,8 +1,9 @@
 import type { CliIo, Command } from './command.ts';
 import { parseCommandLine } from './command.ts';
 import { connect } from './connect.ts';
-import { runRequest, withDaemon } from './request.ts';
+import { runRequest } from './request.ts';
 import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage } from './vehicle-options.ts';
+import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota abort [--ecu ID ...] [options]
 

@@ -97,10 +97,14 @@ export function tellAnswers(answers: readonly EcuAnswer[], told: Told, io: CliIo
     io.stdout.write('no ECU answered\n');
     return;
   }
-  const line = (answer: EcuAnswer): Line =>
-    isAccepted(answer)
-      ? { ecuId: answer.ecuId, ok: true, word: 'accepted', message: answer.message }
-      : { ecuId: answer.ecuId, ok: false, word: 'refused', message: `${answer.result} ${answer.message}` };
+  const line = (answer: EcuAnswer): Line => {
+    const ok = isAccepted(answer);
+    const { ecuId, result, message } = answer;
+    // Abort has no kinds of failure: an ECU was stopped or it was not.
+    if (told.kind === 'abort') return { ecuId, ok, word: ok ? 'stopped' : 'not stopped', message };
+    if (ok) return { ecuId, ok, word: 'accepted', message };
+    return { ecuId, ok, word: 'refused', message: `${result} ${message}` };
+  };
   printLines(answers.map(line), io);
 }
 

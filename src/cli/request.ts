@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { OtaClient } from '#api/client.ts';
-import { OtaClientError } from '#api/client-error.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import type { CallContext, EcuAnswer } from '#ecu/ecu.ts';
 import type { RequestKind } from './answers.ts';
@@ -9,7 +8,6 @@ import type { CliIo } from './command.ts';
 import type { Followed } from './follow.ts';
 import { Follow } from './follow.ts';
 import { askStatus, poll } from './poll.ts';
-import { harmless } from './render-text.ts';
 import { statusSink } from './status-sink.ts';
 import { vehicleExitCodes } from './vehicle-options.ts';
 import { VehicleView } from './vehicle-view.ts';
@@ -37,17 +35,6 @@ export interface VehicleRequest {
   /** What to wait for; undefined when the answers are all that is wanted. */
   readonly wait?: { readonly targets: readonly Followed[]; readonly timeoutMs: number } | undefined;
   readonly json: boolean;
-}
-
-/** Runs `work`, and turns "no daemon answers" into a line on stderr and its exit code. */
-export async function withDaemon(kind: RequestKind, io: CliIo, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof OtaClientError) || !error.isPassing) throw error;
-    io.stderr.write(`ota ${kind}: ${harmless(error.message)}\n`);
-    return vehicleExitCodes.unreachable;
-  }
 }
 
 /** Sends the request, tells the answers, waits when it is wanted, and answers the exit code. */

@@ -1,8 +1,9 @@
 import type { CliIo, Command } from './command.ts';
 import { parseCommandLine, UsageError } from './command.ts';
 import { connect } from './connect.ts';
-import { defaultTimeout, runRequest, waitOptions, waitUsage, withDaemon } from './request.ts';
+import { defaultTimeout, runRequest, waitOptions, waitUsage } from './request.ts';
 import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './vehicle-options.ts';
+import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota rollback --ecu ID [--ecu ID ...] [options]
 

@@ -10,6 +10,7 @@ import { statusJson } from './status-json.ts';
 import { statusSink } from './status-sink.ts';
 import { hostOf, hostOption, hostText, hostUsage, secondsOf, vehicleExitCodes } from './vehicle-options.ts';
 import { VehicleView } from './vehicle-view.ts';
+import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota status [options]
 
@@ -87,8 +88,11 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   const host = hostOf(values.host, io);
   const json = values.json ?? false;
   using client = await connect(host);
-  if (values.watch === true) return await watch(client, hostText(host), intervalMs, json, io);
-  return await once(client, hostText(host), json, io);
+  return await withDaemon('status', io, () =>
+    values.watch === true
+      ? watch(client, hostText(host), intervalMs, json, io)
+      : once(client, hostText(host), json, io),
+  );
 }
 
 export const statusCommand: Command = {

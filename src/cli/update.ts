@@ -5,9 +5,10 @@ import { parseCommandLine, UsageError } from './command.ts';
 import { connect } from './connect.ts';
 import { cookiesVariable, readCookies } from './cookies.ts';
 import { readSource } from './read-source.ts';
-import { defaultTimeout, runRequest, waitOptions, waitUsage, withDaemon } from './request.ts';
+import { defaultTimeout, runRequest, waitOptions, waitUsage } from './request.ts';
 import { parseRequestFile } from './request-file.ts';
 import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './vehicle-options.ts';
+import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota update (--ecu ID ... | --all) --version V --url URL [options]
        ota update --request FILE [options]

@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { StatusResponseEcuV2Schema, UpdateRequest } from '#gen/otaclient_v2_pb.ts';
+import { FailureType, StatusOta } from '#gen/otaclient_v2_pb.ts';
+import { runOta, startOta } from '../support/run-ota.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
+import type { ScriptedPeer } from '../support/scripted-peer.ts';
+import { scriptedPeer } from '../support/scripted-peer.ts';
+
+type EcuInit = MessageInitShape<typeof StatusResponseEcuV2Schema>;
+
+const release = ['--version', '2.0', '--url', 'http://10.0.0.9/2.0/'];
+const secret = 's3cr3t-v4lue';
+const cookies = JSON.stringify({ CloudFrontPolicy: secret });
+
+const ecu = (ecuId: string, otaStatus: StatusOta, firmwareVersion = '1.0'): EcuInit => ({
+  ecuId,
+  otaStatus,
+  firmwareVersion,
+});
+
+/** A peer that accepts every update, and the requests that it got. */
+async function acceptingPeer(
+  t: Parameters<typeof scriptedPeer>[0],
+): Promise<{ peer: ScriptedPeer; requests: UpdateRequest[] }> {
+  const requests: UpdateRequest[] = [];
+  const peer = await scriptedPeer(t, {
+    update: (request) => {
+      requests.push(request);
+      return { ecu: request.ecu.map(({ ecuId }) => ({ ecuId })) };
+    },
+    status: () => ({ availableEcuIds: ['main', 'camera'] }),
+  });
+  return { peer, requests };
+}
+
+test('update sends one entry per ECU and tells one line per answer; all accepted is 0', async (t) => {
+  const { peer, requests } = await acceptingPeer(t);
+  const args = ['update', '--ecu', 'main', '--ecu', 'camera', ...release, '--host', peer.address];
+  const { code, stdout, stderr } = await runOta(t, args);
+  assert.deepEqual([code, stderr, stdout], [0, '', 'main    accepted\ncamera  accepted\n']);
+  const [request] = requests;
+  assert.match(request?.requestId ?? '', /^cli-[0-9a-f-]{36}$/);
+  assert.deepEqual(
+    request?.ecu.map(({ ecuId, version, url, cookies: sent }) => [ecuId, version, url, sent]),
+    [
+      ['main', '2.0', 'http://10.0.0.9/2.0/', ''],
+      ['camera', '2.0', 'http://10.0.0.9/2.0/', ''],
+    ],
+  );
+});
+
+test('a refusal is told with its reason and ends with 1, as does an ECU that is not answered for', async (t) => {
+  const peer = await scriptedPeer(t, {
+    update: () => ({
+      ecu: [
+        { ecuId: 'main' },
+        { ecuId: 'camera', result: FailureType.RECOVERABLE, message: 'E201: busy: it updates' },
+      ],
+    }),
+  });
+  const args = [
+    'update',
+    '--ecu',
+    'main',
+    '--ecu',
+    'camera',
+    '--ecu',
+    'radar',
+    ...release,
+    '--host',
+    peer.address,
+  ];
+  const text = await runOta(t, args);
+  assert.equal(text.code, 1);
+  assert.equal(
+    text.stdout,
+    [
+      'main    accepted',
+      'camera  refused   RECOVERABLE E201: busy: it updates',
+      'radar   refused   RECOVERABLE the daemon did not answer for this ECU; it may not know it',
+      '',
+    ].join('\n'),
+  );
+  const json = await runOta(t, [...args, '--json']);
+  assert.equal(json.code, 1);
+  const object: unknown = JSON.parse(json.stdout);
+  assert.ok(typeof object === 'object' && object !== null && 'request_id' in object);
+  assert.deepEqual(
+    { ...object, request_id: '' },
+    {
+      type: 'answers',
+      request: 'update',
+      host: peer.address,
+      request_id: '',
+      ecus: [
+        { ecu_id: 'main', accepted: true, result: 'NO_FAILURE', message: '' },
+        { ecu_id: 'camera', accepted: false, result: 'RECOVERABLE', message: 'E201: busy: it updates' },
+        {
+          ecu_id: 'radar',
+          accepted: false,
+          result: 'RECOVERABLE',
+          message: 'the daemon did not answer for this ECU; it may not know it',
+        },
+      ],
+    },
+  );
+});
+
+test('--all asks the ECUs of the campaign', async (t) => {
+  const { peer, requests } = await acceptingPeer(t);
+  const { code } = await runOta(t, ['update', '--all', ...release, '--host', peer.address]);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    requests[0]?.ecu.map(({ ecuId }) => ecuId),
+    ['main', 'camera'],
+  );
+});
+
+test('cookies come from a file, stdin or the environment, and are told nowhere', async (t) => {
+  const { peer, requests } = await acceptingPeer(t);
+  const file = join(await scratchDirectory(t), 'cookies.json');
+  await writeFile(file, `${cookies}\n`);
+  const args = ['update', '--ecu', 'main', ...release, '--host', peer.address];
+  const runs = [
+    await runOta(t, [...args, '--cookies-file', file]),
+    await runOta(t, [...args, '--cookies-file', '-'], { stdin: cookies }),
+    await runOta(t, args, { env: { OTA_COOKIES: cookies } }),
+  ];
+  assert.deepEqual(
+    requests.map((request) => request.ecu[0]?.cookies),
+    [cookies, cookies, cookies],
+  );
+  for (const { stdout, stderr } of runs) assert.ok(!`${stdout}${stderr}`.includes(secret));
+});
+
+test('broken cookies are refused without quoting them', async (t) => {
+  const args = ['update', '--ecu', 'main', ...release, '--cookies-file', '-'];
+  for (const stdin of [`{"a": "${secret}`, `["${secret}"]`, `{"a": {"b": "${secret}"}}`, secret]) {
+    const { code, stdout, stderr } = await runOta(t, args, { stdin });
+    assert.equal(code, 2);
+    assert.match(stderr, /cookies in stdin: expected a JSON object of text values/);
+    assert.ok(!`${stdout}${stderr}`.includes(secret));
+  }
+});
+
+test('--request takes the list of existing tools, in YAML and in JSON, with versions as text', async (t) => {
+  const { peer, requests } = await acceptingPeer(t);
+  const file = join(await scratchDirectory(t), 'request.yaml');
+  const yaml = `
+- ecu_id: main
+  version: 1.10
+  url: http://10.0.0.9/a
+  cookies: '${cookies}'
+- ecu_id: camera
+  version: 123.x
+  url: http://10.0.0.9/b
+  cookies:
+    name: 2
+  release_name: spring
+- {ecu_id: radar, version: v1, url: http://10.0.0.9/c, cookies: }
+`;
+  await writeFile(file, yaml);
+  const env = { OTA_COOKIES: '{"default":"x"}' };
+  const args = ['update', '--host', peer.address, '--request'];
+  assert.equal((await runOta(t, [...args, file], { env })).code, 0);
+  assert.deepEqual(
+    requests[0]?.ecu.map((entry) => [entry.ecuId, entry.version, entry.cookies, entry.releaseName]),
+    [
+      ['main', '1.10', cookies, ''],
+      ['camera', '123.x', '{"name":"2"}', 'spring'],
+      ['radar', 'v1', '{"default":"x"}', ''],
+    ],
+  );
+  const json = JSON.stringify([{ ecu_id: 'main', version: '1', url: 'http://h/', cookies: null }]);
+  assert.equal((await runOta(t, [...args, '-'], { stdin: json })).code, 0);
+  assert.deepEqual(
+    requests[1]?.ecu.map((entry) => [entry.ecuId, entry.version, entry.cookies]),
+    [['main', '1', '']],
+  );
+});
+
+test('a broken request file is told with entry and key, never with its secrets', async (t) => {
+  const broken = async (stdin: string): Promise<string> => {
+    const { code, stderr } = await runOta(t, ['update', '--request', '-'], { stdin });
+    assert.equal(code, 2, stdin);
+    assert.ok(!stderr.includes(secret), stderr);
+    return stderr;
+  };
+  assert.match(await broken('- ecu_id: main\n  version: 1\n'), /stdin: entry 1: url is missing/);
+  assert.match(
+    await broken('- {ecu_id: a, vesion: 1}'),
+    /entry 1: unknown key "vesion"; known are ecu_id, version/,
+  );
+  assert.match(
+    await broken(`- {ecu_id: a, version: 1, url: u, cookies: ${secret}}`),
+    /entry 1: cookies: expected/,
+  );
+  assert.match(
+    await broken(`[{cookies: '${secret}', a: `),
+    /stdin: is no valid YAML or JSON at character \d+/,
+  );
+  assert.match(await broken(''), /expected a list/);
+  assert.match(
+    await broken('- &a {ecu_id: main, version: 1, url: u}\n- *a\n'),
+    /stdin: ECU "main" is named twice/,
+  );
+});
+
+test('what is missing or excludes each other is told before any daemon is asked, with 2', async (t) => {
+  const wrong = async (...args: string[]): Promise<string> => {
+    const { code, stderr } = await runOta(t, ['update', '--host', '127.0.0.1:1', ...args]);
+    assert.equal(code, 2, stderr);
+    return stderr;
+  };
+  assert.match(await wrong(...release), /name the ECUs with --ecu, or use --all/);
+  assert.match(await wrong(...release, '--all', '--ecu', 'main'), /--all and --ecu exclude each other/);
+  assert.match(await wrong('--ecu', 'main', '--url', 'http://h/'), /--version is missing/);
+  assert.match(
+    await wrong('--ecu', 'main', '--version', '1', '--url', 'ftp://h/'),
+    /"ftp:\/\/h\/" is no http/,
+  );
+  assert.match(
+    await wrong('--request', 'x.yaml', '--version', '1'),
+    /--request and --version exclude each other/,
+  );
+  assert.match(await wrong('--request', '/nowhere.yaml'), /\/nowhere\.yaml: cannot be read: ENOENT/);
+  assert.match(await wrong('--ecu', 'main', ...release, '--timeout', '5'), /--timeout needs --wait/);
+  assert.match(await wrong('--ecu', 'main', ...release, '--cookies', '{}'), /Unknown option '--cookies'/);
+});
+
+test('where no daemon answers, update ends with 3', async (t) => {
+  const { peer } = await acceptingPeer(t);
+  peer.stop();
+  for (const who of [['--ecu', 'main'], ['--all']]) {
+    const { code, stdout, stderr } = await runOta(t, ['update', ...who, ...release, '--host', peer.address]);
+    assert.deepEqual([code, stdout], [3, '']);
+    assert.match(stderr, /^ota update: no OTA daemon answers at /);
+  }
+});
+
+test('--wait follows the jobs through a restart of the daemon to the wanted version: 0', async (t) => {
+  let status: EcuInit = ecu('main', StatusOta.SUCCESS);
+  const script = {
+    update: (request: UpdateRequest) => ({ ecu: request.ecu.map(({ ecuId }) => ({ ecuId })) }),
+    status: () => ({ availableEcuIds: ['main'], ecuV2: [status] }),
+  };
+  const peer = await scriptedPeer(t, script);
+  const args = ['update', '--ecu', 'main', ...release, '--wait', '--host', peer.address];
+  const run = startOta(t, args);
+  await run.waitFor(/main SUCCESS 1\.0\n/);
+  status = ecu('main', StatusOta.UPDATING);
+  await run.waitFor(/main UPDATING 1\.0/);
+  peer.stop();
+  await run.waitFor(/reconnecting \.\.\./);
+  status = ecu('main', StatusOta.SUCCESS, '2.0');
+  await scriptedPeer(t, script, peer.port);
+  const { code, stdout } = await run.end;
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^main {2}accepted\n/);
+  assert.match(stdout, /\nmain {2}done {2}runs 2\.0\n$/);
+});
+
+test('--wait ends with 4 when an ECU fails, with its reason; --json tells answers, changes and the result', async (t) => {
+  let asked = 0;
+  const peer = await scriptedPeer(t, {
+    update: () => ({ ecu: [{ ecuId: 'main' }, { ecuId: 'camera' }] }),
+    status: () => {
+      asked += 1;
+      const camera: EcuInit =
+        asked < 3
+          ? ecu('camera', StatusOta.UPDATING)
+          : {
+              ...ecu('camera', StatusOta.FAILURE),
+              failureType: FailureType.RECOVERABLE,
+              failureReason: 'E100: no route to the image server',
+            };
+      const main = ecu('main', asked < 3 ? StatusOta.UPDATING : StatusOta.SUCCESS, asked < 3 ? '1.0' : '2.0');
+      return { ecuV2: [main, camera] };
+    },
+  });
+  const args = [
+    'update',
+    '--ecu',
+    'main',
+    '--ecu',
+    'camera',
+    ...release,
+    '--wait',
+    '--json',
+    '--host',
+    peer.address,
+  ];
+  const { code, stdout } = await runOta(t, args);
+  assert.equal(code, 4);
+  const objects = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line): { type: string; ecus: unknown } => JSON.parse(line));
+  assert.equal(objects[0]?.type, 'answers');
+  assert.ok(objects.slice(1, -1).every(({ type }) => type === 'status') && objects.length > 3);
+  assert.deepEqual(objects.at(-1)?.type, 'result');
+  assert.deepEqual(objects.at(-1)?.ecus, [
+    { ecu_id: 'main', outcome: 'succeeded', status: 'SUCCESS', firmware_version: '2.0', message: 'runs 2.0' },
+    {
+      ecu_id: 'camera',
+      outcome: 'failed',
+      status: 'FAILURE',
+      firmware_version: '1.0',
+      message: 'FAILURE: E100: no route to the image server',
+    },
+  ]);
+});
+
+test('--wait ends with 5 when the time is up', async (t) => {
+  const peer = await scriptedPeer(t, {
+    update: () => ({ ecu: [{ ecuId: 'main' }] }),
+    status: () => ({ ecuV2: [ecu('main', StatusOta.UPDATING)] }),
+  });
+  const args = ['update', '--ecu', 'main', ...release, '--wait', '--timeout', '1.5', '--host', peer.address];
+  const { code, stdout } = await runOta(t, args);
+  assert.equal(code, 5);
+  assert.match(stdout, /\nmain {2}open {2}had not ended when the time was up\n$/);
+});
+
+test('Ctrl-C while waiting ends with 130 and leaves the update alone', async (t) => {
+  let aborts = 0;
+  const peer = await scriptedPeer(t, {
+    update: () => ({ ecu: [{ ecuId: 'main' }] }),
+    status: () => ({ ecuV2: [ecu('main', StatusOta.UPDATING)] }),
+    abort: () => {
+      aborts += 1;
+      return {};
+    },
+  });
+  const run = startOta(t, ['update', '--ecu', 'main', ...release, '--wait', '--host', peer.address]);
+  await run.waitFor(/UPDATING/);
+  run.child.kill('SIGINT');
+  assert.equal((await run.end).code, 130);
+  assert.equal(aborts, 0);
+});
