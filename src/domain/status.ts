@@ -44,4 +44,9 @@ export interface EcuStatus {
   readonly failure: FailureReport | undefined;
   /** Set while status is UPDATING. */
   readonly progress: UpdateProgress | undefined;
+  /**
+   * What the ECU itself said, when it is another one: passed on unread, so that words of a newer release reach readers
+   * that know them. Only the part that made it looks inside.
+   */
+  readonly origin?: unknown;
 }

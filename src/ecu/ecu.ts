@@ -18,15 +18,41 @@ export interface CallContext {
   readonly budgetMs: number;
 }
 
+/** Who asks: what an ECU does not know is answered for by its parent, when there is one. */
+export type Caller =
+  /** A fleet agent or a person: wants one entry per named ECU. */
+  | 'agent'
+  /** A parent that passed on the request it got, and answers itself for what is not below this ECU. */
+  | 'parent'
+  /** Looks like a parent of another make; or is an agent that behaves in the same way. */
+  | 'maybe_parent';
+
+/** One request as it arrived. */
+export interface IncomingCall extends CallContext {
+  readonly caller: Caller;
+}
+
 export interface UpdateRequest {
   readonly entries: readonly UpdateRequestEntry[];
+  /** Follows the request through logs; made up when it is empty. */
   readonly requestId: string;
+  /** The request as it arrived, with what newer peers put into it: passed on unread. */
+  readonly origin?: unknown;
 }
 
 /** A request that only names ECUs. For Abort, no names means all. */
 export interface NamedRequest {
   readonly ecuIds: readonly EcuId[];
   readonly requestId: string;
+  /** As in UpdateRequest. */
+  readonly origin?: unknown;
+}
+
+/** What a vehicle, or the part of it below one ECU, answers to Status. */
+export interface VehicleReport {
+  /** The ECUs of an update campaign, from the configuration of the answering ECU only. */
+  readonly availableEcuIds: readonly EcuId[];
+  readonly ecus: readonly EcuStatus[];
 }
 
 /** What a child answers to Status: itself and what lies below it. */
@@ -34,7 +60,7 @@ export interface ChildReport {
   readonly ecus: readonly EcuStatus[];
 }
 
-/** A directly connected child. Calls reject when it does not answer in time, refuses the call or answers nonsense. */
+/** A directly connected child. Calls reject with ChildEcuError. */
 export interface ChildEcu {
   readonly id: EcuId;
   update(request: UpdateRequest, call: CallContext): Promise<readonly EcuAnswer[]>;
@@ -56,4 +82,14 @@ export interface LocalEcu {
   status(): EcuStatus | undefined;
   /** Calls `listener` after every change; returns how to stop that. */
   subscribe(listener: (status: EcuStatus) => void): () => void;
+}
+
+/** All ECUs from this one downwards, as one: what the API serves. Refusals are entries of answers, never rejections. */
+export interface Vehicle {
+  update(request: UpdateRequest, call: IncomingCall): Promise<readonly EcuAnswer[]>;
+  clientUpdate(request: UpdateRequest, call: IncomingCall): Promise<readonly EcuAnswer[]>;
+  rollback(request: NamedRequest, call: IncomingCall): Promise<readonly EcuAnswer[]>;
+  abort(request: NamedRequest, call: IncomingCall): Promise<readonly EcuAnswer[]>;
+  /** From snapshots, at once. Undefined until this ECU knows its own status. */
+  status(): VehicleReport | undefined;
 }

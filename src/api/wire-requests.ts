@@ -1,0 +1,102 @@
+import { create, isMessage } from '@bufbuild/protobuf';
+import type { EcuAnswer, NamedRequest, UpdateRequest } from '#ecu/ecu.ts';
+import {
+  AbortFailureType,
+  type AbortRequest,
+  AbortRequestSchema,
+  type AbortResponse,
+  AbortResponseSchema,
+  type RollbackRequest,
+  RollbackRequestSchema,
+  type RollbackResponse,
+  RollbackResponseSchema,
+  type UpdateResponse,
+  UpdateResponseSchema,
+  type UpdateRequest as WireUpdateRequest,
+  UpdateRequestSchema as WireUpdateRequestSchema,
+} from '#gen/otaclient_v2_pb.ts';
+import { capped, failureTypeFromWire, failureTypeToWire, isEcuId } from './wire.ts';
+import { maxReportedEcus } from './wire-report.ts';
+
+// Requests keep the message they came from, so that fields of a newer agent reach children that know them.
+
+export function updateRequestFromWire(wire: WireUpdateRequest): UpdateRequest {
+  const entries = wire.ecu.map(({ ecuId, version, url, cookies, releaseName, releaseId, imageId }) => {
+    return { ecuId, version, url, cookies, releaseName, releaseId, imageId };
+  });
+  return { entries, requestId: wire.requestId, origin: wire };
+}
+
+export function updateRequestToWire({ entries, requestId, origin }: UpdateRequest): WireUpdateRequest {
+  if (isMessage(origin, WireUpdateRequestSchema)) return { ...origin, requestId };
+  return create(WireUpdateRequestSchema, { ecu: entries.map((entry) => ({ ...entry })), requestId });
+}
+
+export function rollbackRequestFromWire(wire: RollbackRequest): NamedRequest {
+  return { ecuIds: wire.ecu.map(({ ecuId }) => ecuId), requestId: wire.requestId, origin: wire };
+}
+
+export function rollbackRequestToWire({ ecuIds, requestId, origin }: NamedRequest): RollbackRequest {
+  if (isMessage(origin, RollbackRequestSchema)) return { ...origin, requestId };
+  return create(RollbackRequestSchema, { ecu: ecuIds.map((ecuId) => ({ ecuId })), requestId });
+}
+
+export function abortRequestFromWire(wire: AbortRequest): NamedRequest {
+  return { ecuIds: wire.ecu.map(({ ecuId }) => ecuId), requestId: wire.requestId, origin: wire };
+}
+
+export function abortRequestToWire({ ecuIds, requestId, origin }: NamedRequest): AbortRequest {
+  if (isMessage(origin, AbortRequestSchema)) return { ...origin, requestId };
+  return create(AbortRequestSchema, { ecu: ecuIds.map((ecuId) => ({ ecuId })), requestId });
+}
+
+export function updateAnswersToWire(answers: readonly EcuAnswer[]): UpdateResponse {
+  return create(UpdateResponseSchema, { ecu: answers.map(answerToWire) });
+}
+
+export function rollbackAnswersToWire(answers: readonly EcuAnswer[]): RollbackResponse {
+  return create(RollbackResponseSchema, { ecu: answers.map(answerToWire) });
+}
+
+/** Abort knows two results only. */
+export function abortAnswersToWire(answers: readonly EcuAnswer[]): AbortResponse {
+  return create(AbortResponseSchema, {
+    ecu: answers.map(({ ecuId, result, message }) => ({
+      ecuId,
+      message,
+      result: result === 'NO_FAILURE' ? AbortFailureType.ABORT_NO_FAILURE : AbortFailureType.ABORT_FAILURE,
+    })),
+  });
+}
+
+export function updateAnswersFromWire(wire: UpdateResponse): EcuAnswer[] {
+  return answersFromWire(wire.ecu, failureTypeFromWire);
+}
+
+export function rollbackAnswersFromWire(wire: RollbackResponse): EcuAnswer[] {
+  return answersFromWire(wire.ecu, failureTypeFromWire);
+}
+
+export function abortAnswersFromWire(wire: AbortResponse): EcuAnswer[] {
+  return answersFromWire(wire.ecu, (result) => {
+    return result === AbortFailureType.ABORT_NO_FAILURE ? 'NO_FAILURE' : 'RECOVERABLE';
+  });
+}
+
+function answerToWire({ ecuId, result, message }: EcuAnswer) {
+  return { ecuId, result: failureTypeToWire(result), message };
+}
+
+/** Entries without a usable name are left out; texts are cut to their caps. */
+function answersFromWire<
+  T extends { readonly ecuId: string; readonly result: number; readonly message: string },
+>(entries: readonly T[], resultOf: (result: T['result']) => EcuAnswer['result']): EcuAnswer[] {
+  return entries
+    .filter(({ ecuId }) => isEcuId(ecuId))
+    .slice(0, maxReportedEcus)
+    .map(({ ecuId, result, message }) => ({
+      ecuId,
+      result: resultOf(result),
+      message: capped(message, 'message'),
+    }));
+}
