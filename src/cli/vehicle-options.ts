@@ -16,7 +16,7 @@ export const vehicleExitCodes = {
 
 export type HostPort = Omit<EcuAddress, 'ecuId'>;
 
-export const defaultPort = 50051;
+const defaultPort = 50051;
 const defaultHost = '127.0.0.1';
 
 /** Options of every command that talks to a daemon. */

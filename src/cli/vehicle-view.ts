@@ -33,12 +33,12 @@ export interface VehicleState {
 const firstPhaseAfterFiles = updatePhases.indexOf('PROCESSING_POSTUPDATE');
 
 /** Bytes of the files that are in place. */
-export function bytesDone(progress: UpdateProgress): number {
+function bytesDone(progress: UpdateProgress): number {
   return progress.copy.bytes + progress.link.bytes + progress.download.bytes;
 }
 
 /** Files that are in place. */
-export function filesDone(progress: UpdateProgress): number {
+function filesDone(progress: UpdateProgress): number {
   return progress.copy.files + progress.link.files + progress.download.files;
 }
 

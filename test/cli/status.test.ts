@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { status } from '@grpc/grpc-js';
 import type { StatusResponseEcuV2Schema } from '#gen/otaclient_v2_pb.ts';
 import { FailureType, StatusOta, StatusProgressPhase, UpdatePhase } from '#gen/otaclient_v2_pb.ts';
 import { runOta, startOta } from '../support/run-ota.ts';
@@ -197,7 +198,9 @@ test('a daemon that has just started, one that has no Status and one that fails 
   const second = await runOta(t, ['status', '--host', other.address]);
   assert.equal(second.code, 1);
   assert.match(second.stderr, /does not support Status/);
-  const broken = await scriptedPeer(t, { status: () => ({ code: 13, details: 'bang\u001b[2J' }) });
+  const broken = await scriptedPeer(t, {
+    status: () => ({ code: status.INTERNAL, details: 'bang\u001b[2J' }),
+  });
   const third = await runOta(t, ['status', '--host', broken.address]);
   assert.equal(third.code, 1);
   assert.match(third.stderr, /Status failed at .*: INTERNAL: bang \[2J\n$/);
@@ -217,7 +220,7 @@ test('--watch tells changes as lines, outlives a restart of the daemon, and ends
   assert.equal(code, 130);
   assert.equal(stderr, '');
   assert.equal(stdout.match(/UPDATING/g)?.length, 1, 'what does not change is told once');
-  assert.doesNotMatch(stdout, /\u001b/u, 'no escape sequences in a pipe');
+  assert.ok(!stdout.includes('\u001b'), 'no escape sequences in a pipe');
 });
 
 test('--watch --json is one object per line and change', async (t) => {

@@ -11,7 +11,7 @@ type MethodName = keyof Methods;
 /** What a peer answers: a message, an error with a gRPC code, or nothing ever. */
 type Answer<Name extends MethodName> =
   | MessageInitShape<Methods[Name]['output']>
-  | { readonly code: number; readonly details: string }
+  | { readonly code: status; readonly details: string }
   | 'silence';
 
 /** How the peer answers each call; a call that is not here is UNIMPLEMENTED, as at an old daemon. */
@@ -51,7 +51,7 @@ export async function scriptedPeer(t: TestContext, script: Script, port = 0): Pr
   return { port: bound, address: `127.0.0.1:${bound}`, stop };
 }
 
-function methodDefinition(method: DescMethodUnary<DescMessage, DescMessage>): ServiceDefinition[string] {
+function methodDefinition(method: DescMethodUnary): ServiceDefinition[string] {
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: false,
@@ -64,7 +64,7 @@ function methodDefinition(method: DescMethodUnary<DescMessage, DescMessage>): Se
 }
 
 function handler(
-  method: DescMethodUnary<DescMessage, DescMessage>,
+  method: DescMethodUnary,
   script: Script,
 ): handleUnaryCall<MessageShape<DescMessage>, MessageShape<DescMessage>> {
   const answer = script[method.localName as MethodName] as (request: unknown) => Answer<MethodName>;
