@@ -71,7 +71,9 @@ export class Journal {
     await makeDirectoryDurably(dirname(path), 0o700);
     await sweepTemporaries(dirname(path));
     const read = schema.safeParse(await readSmallJson(path, maxBytes));
-    return new Journal(path, read.success ? read.data : undefined);
+    if (!read.success) return new Journal(path, undefined);
+    const { format: _, ...entry } = read.data;
+    return new Journal(path, entry);
   }
 
   /** The running job, or the one that was interrupted; undefined when none was. */

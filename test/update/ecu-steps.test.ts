@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { test } from 'node:test';
+import { bootDirectorySlots } from '#boot/directory.ts';
+import type { Slots, StandbyTree } from '#boot/slots.ts';
+import type { ReleaseRequest } from '#domain/release.ts';
+import type { VerifiedImage } from '#image/image.ts';
+import { EcuActor } from '#update/ecu-actor.ts';
+import { createEcuSteps } from '#update/ecu-steps.ts';
+import { finalizeStart } from '#update/finalize.ts';
+import type { HealthCheck } from '#update/health.ts';
+import { Journal } from '#update/journal.ts';
+import type { DeltaPlan, StagedTree } from '#update/plan.ts';
+import type { PreparedTree } from '#update/prepared-tree.ts';
+import type { BuildSteps, UpdateSteps } from '#update/steps.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
+
+/** Builds a "release" of one file that says its version. */
+class OneFileEngine implements BuildSteps {
+  readonly #slots: Slots;
+  #version = '';
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  async verify(request: ReleaseRequest): Promise<VerifiedImage> {
+    this.#version = request.version;
+    return { digest: `digest of ${request.version}` } as VerifiedImage;
+  }
+
+  async prepare(image: VerifiedImage, { signal }: { readonly signal: AbortSignal }): Promise<PreparedTree> {
+    return { image, tree: await this.#slots.prepare(signal) } as PreparedTree;
+  }
+
+  async plan(prepared: PreparedTree): Promise<DeltaPlan> {
+    return { prepared, missing: [], likely: new Uint8Array() };
+  }
+
+  async place({ prepared: { image, tree } }: DeltaPlan): Promise<StagedTree> {
+    await writeFile(join(tree.root, 'version'), this.#version);
+    return { image, tree, unownedEntries: 0 };
+  }
+
+  async persist(staged: StagedTree): Promise<StagedTree> {
+    return staged;
+  }
+}
+
+interface Life {
+  readonly slots: Slots;
+  readonly actor: EcuActor;
+  readonly steps: readonly (keyof UpdateSteps)[];
+  /** Resolves when the daemon would end to boot again. */
+  readonly rebooted: Promise<void>;
+  readonly until: (status: string) => Promise<void>;
+}
+
+/** One ECU over many lives, with a release 1 as delivered. */
+async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]) => Promise<Life>> {
+  const directory = await scratchDirectory(t);
+  await mkdir(join(directory, 'slot_a'));
+  await writeFile(join(directory, 'slot_a', 'version'), '1');
+  return async (healthChecks = []) => {
+    const rebooted = Promise.withResolvers<void>();
+    const slots = await bootDirectorySlots({ directory, reboot: async () => rebooted.resolve() });
+    const journal = await Journal.open(join(directory, 'journal.json'));
+    const { start } = await finalizeStart(slots, journal);
+    const steps: (keyof UpdateSteps)[] = [];
+    const parts = {
+      slots,
+      journal,
+      engine: new OneFileEngine(slots),
+      healthChecks,
+      awaitChildren: () => Promise.resolve(),
+      onStep: (step: keyof UpdateSteps) => steps.push(step),
+    };
+    const actor = new EcuActor(createEcuSteps(parts), start, (error) => assert.fail(String(error)));
+    t.after(() => actor[Symbol.asyncDispose]());
+    const until = async (status: string): Promise<void> => {
+      const reached = Promise.withResolvers<void>();
+      const look = (): void => {
+        if (actor.activity().status === status) reached.resolve();
+      };
+      const stop = actor.subscribe(look);
+      look();
+      await reached.promise;
+      stop();
+    };
+    return { slots, actor, steps, rebooted: rebooted.promise, until };
+  };
+}
+
+const request = (version: string): ReleaseRequest => ({
+  version,
+  url: new URL('http://h/'),
+  cookies: new Map([['k', 'SECRET']]),
+  detail: undefined,
+  requestId: 'r',
+});
+
+async function running(slots: Slots): Promise<string> {
+  return readFile(join(slots.activeRoot, 'version'), 'utf8');
+}
+
+test('an ECU goes to a new release and back, over its reboots', async (t) => {
+  const boot = await openEcu(t);
+  const first = await boot();
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  assert.equal(first.actor.activity().status, 'UPDATING');
+
+  const second = await boot();
+  await second.until('SUCCESS');
+  assert.equal(await running(second.slots), '2');
+  assert.equal((await second.slots.current()).version, '2');
+  assert.equal((await second.slots.current()).imageDigest, 'digest of 2');
+  second.actor.send({ type: 'ROLLBACK' });
+  await second.rebooted;
+
+  const third = await boot();
+  assert.equal(third.actor.activity().status, 'ROLLBACKING');
+  await third.until('SUCCESS');
+  assert.equal(await running(third.slots), '1');
+});
+
+test('a release that is not healthy is left again, and the old one tells why, over restarts', async (t) => {
+  const boot = await openEcu(t);
+  const first = await boot();
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  const check = {
+    name: 'version is odd',
+    command: ['sh', '-c', 'echo "found $(cat $OTA_SLOT_ROOT/version)"; [ $OTA_VERSION != 2 ]'],
+    timeoutMs: 5000,
+  };
+  const second = await boot([check]);
+  await second.rebooted;
+  for (const life of [await boot([check]), await boot([check])]) {
+    assert.equal(life.actor.activity().status, 'FAILURE');
+    assert.match(
+      life.actor.activity().failure?.reason ?? '',
+      /^E211: .*check version is odd ended with exit code 1, and wrote: found 2/,
+    );
+    assert.equal(await running(life.slots), '1');
+  }
+});
+
+test('an update that fails says so, keeps saying so, and the next one is taken', async (t) => {
+  const boot = await openEcu(t);
+  const { actor, slots, until } = await boot();
+  const tree: StandbyTree = await slots.look();
+  await mkdir(join(tree.root, 'version'), { recursive: true });
+  actor.send({ type: 'UPDATE', request: request('2') });
+  await until('FAILURE');
+  assert.match(actor.activity().failure?.reason ?? '', /^E313: .*EISDIR/);
+  const next = await boot();
+  assert.deepEqual(next.actor.activity().failure, actor.activity().failure);
+  assert.ok(next.actor.isAtRest);
+});
+
+test('the journal follows the steps, holds no cookies, and is gone after the end', async (t) => {
+  const boot = await openEcu(t);
+  const first = await boot();
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  assert.deepEqual(first.steps, [
+    'verify',
+    'prepare',
+    'plan',
+    'place',
+    'persist',
+    'activate',
+    'awaitChildren',
+    'reboot',
+  ]);
+  const path = join(first.slots.activeRoot, '..', 'journal.json');
+  const text = await readFile(path, 'utf8');
+  assert.equal(JSON.parse(text).step, 'reboot');
+  assert.ok(!text.includes('SECRET'));
+  await (await boot()).until('SUCCESS');
+  await assert.rejects(readFile(path), { code: 'ENOENT' });
+});
