@@ -74,7 +74,7 @@ export async function checkSpace(
 }
 
 /** The file system that a path will be on: a standby slot that was never written has no directory yet. */
-async function nearestExisting(path: string): Promise<string> {
+export async function nearestExisting(path: string): Promise<string> {
   for (let at = path; ; at = dirname(at)) {
     try {
       await access(at);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -6,6 +6,17 @@ import type { TestContext } from 'node:test';
 /** An empty directory that is gone after the test. */
 export async function scratchDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ota-test-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  t.after(async () => {
+    if (process.geteuid?.() !== 0) await unlock(directory);
+    await rm(directory, { recursive: true, force: true });
+  });
   return directory;
+}
+
+/** Lets an ordinary user remove a tree with directories that nobody may write to. */
+export async function unlock(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const item of await readdir(directory, { withFileTypes: true })) {
+    if (item.isDirectory()) await unlock(join(directory, item.name));
+  }
 }

@@ -14,7 +14,7 @@ const maxDepth = 256;
 export function walkActive(table: FileTable, job: WalkJob): CandidateData {
   const sizes = wantedSizes(table);
   const found = new CandidateCollector(table);
-  const device = lstatSync(job.root).dev;
+  const device = statOf(job.root)?.dev;
   const visit = (directory: string, depth: number): void => {
     for (const item of listDirectory(job.root + directory)) {
       const path = `${directory}/${item.name}`;
