@@ -80,34 +80,4 @@ export const catalogue: readonly CatalogueGroup[] = [
       },
     ],
   },
-  {
-    title: 'Images',
-    entries: [
-      {
-        name: 'image build',
-        summary: 'Build an image from a directory or a tar stream',
-        load: async () => (await import('./image-build.ts')).imageBuildCommand,
-      },
-      {
-        name: 'image keys',
-        summary: 'Make keys and certificates that sign images',
-        load: async () => (await import('./image-keys.ts')).imageKeysCommand,
-      },
-      {
-        name: 'image sign',
-        summary: 'Sign an image',
-        load: async () => (await import('./image-sign.ts')).imageSignCommand,
-      },
-      {
-        name: 'image inspect',
-        summary: 'Show what an image holds and who signed it',
-        load: async () => (await import('./image-inspect.ts')).imageInspectCommand,
-      },
-      {
-        name: 'image verify',
-        summary: 'Verify an image as a vehicle does',
-        load: async () => (await import('./image-verify.ts')).imageVerifyCommand,
-      },
-    ],
-  },
 ];

@@ -20,6 +20,7 @@ test('ota without a command shows help on stderr and ends with 2; --help shows i
 });
 
 test('every command answers --help, and its name and summary are those of the list', async (t) => {
+  assert.equal(new Set(entries.map(({ name }) => name)).size, entries.length, 'each is listed once');
   for (const entry of entries) {
     const command = await entry.load();
     assert.deepEqual([command.name, command.summary], [entry.name, entry.summary]);
