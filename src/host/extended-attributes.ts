@@ -36,8 +36,8 @@ export async function listExtendedAttributes(
   });
   const closed = once(child, 'close');
   try {
-    const byPath = await readDump(child.stdout);
-    const [code] = (await closed) as [number | null];
+    // Together: a program that cannot be started fails the second while the first still waits.
+    const [byPath, [code]] = await Promise.all([readDump(child.stdout), closed as Promise<[number | null]>]);
     const incomplete =
       code === 0 ? undefined : (complaint.split('\n')[0] ?? '') || `getfattr ended with ${code}`;
     return { byPath, incomplete };

@@ -13,10 +13,11 @@ export async function scratchDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Lets an ordinary user remove a tree with directories that nobody may write to. */
-export async function unlock(directory: string): Promise<void> {
+/** Lets an ordinary user remove a tree with directories that nobody may write to. Names may be any bytes. */
+export async function unlock(directory: string | Buffer): Promise<void> {
   await chmod(directory, 0o755);
-  for (const item of await readdir(directory, { withFileTypes: true })) {
-    if (item.isDirectory()) await unlock(join(directory, item.name));
+  for (const item of await readdir(directory, { withFileTypes: true, encoding: 'buffer' })) {
+    const path = Buffer.concat([Buffer.from(directory as string), Buffer.from('/'), item.name]);
+    if (item.isDirectory()) await unlock(path);
   }
 }

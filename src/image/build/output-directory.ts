@@ -20,7 +20,9 @@ export async function claimDirectory(path: string, source: string | undefined): 
     for (const name of await readdir(output)) await rm(join(output, name), { recursive: true, force: true });
     if (made) await rm(output, { recursive: true, force: true });
   };
-  if (source !== undefined && `${await realpath(output)}/`.startsWith(`${await realpath(source)}/`)) {
+  // A source that is not there is the reader's to tell.
+  const sourcePath = source === undefined ? undefined : await realpath(source).catch(() => undefined);
+  if (sourcePath !== undefined && `${await realpath(output)}/`.startsWith(`${sourcePath}/`)) {
     await remove();
     throw new ImageError('options_invalid', `output ${path} lies inside the source`);
   }

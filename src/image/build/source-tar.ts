@@ -148,7 +148,7 @@ function describe(header: EntryHeader, content: Entry, path: string): SourceEntr
       if (isSparse(header))
         return unfit('unreadable', path, 'sparse entry: make the archive without sparse files');
       if (isWhiteout(path)) return unfit('whiteouts', path, 'whiteout');
-      return { kind: 'regular', content: () => content as AsyncIterable<Uint8Array>, ...owned };
+      return { kind: 'regular', content: () => contentOf(content, path), ...owned };
     case 'fifo':
       return unfit('fifos', path, 'named pipe');
     case 'block-device':
@@ -160,6 +160,14 @@ function describe(header: EntryHeader, content: Entry, path: string): SourceEntr
     case null:
     default:
       throw new ImageError('source_unreadable', `tar entry ${JSON.stringify(path)} is of an unknown type`);
+  }
+}
+
+async function* contentOf(entry: Entry, path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* entry as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw new ImageError('source_unreadable', `tar stream is broken or cut short in ${path}`, { cause });
   }
 }
 
