@@ -1,11 +1,15 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Client, connectivityState, credentials } from '@grpc/grpc-js';
+import { create } from '@bufbuild/protobuf';
+import type { ServiceError } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { EcuAddress } from '#domain/ecu.ts';
 import { authority } from '#domain/ecu.ts';
 import type { CallContext, EcuAnswer, NamedRequest, UpdateRequest, VehicleReport } from '#ecu/ecu.ts';
 import { OtaClientService, StatusRequestSchema } from '#gen/otaclient_v2_pb.ts';
 import { clientErrorFrom } from './client-call-error.ts';
+import { OtaClientError } from './client-error.ts';
+import { decode, defaultMaxMessageBytes, encode, methodPath } from './grpc-methods.ts';
+import { RemoteConnection } from './remote-connection.ts';
 import { reportFromWire } from './wire-report.ts';
 import {
   abortAnswersFromWire,
@@ -16,29 +20,16 @@ import {
   updateRequestToWire,
 } from './wire-requests.ts';
 
-/** A giant answer of a broken peer must not fill the memory. */
-const maxAnswerBytes = 4 * 1024 * 1024;
-
-const channelOptions = {
-  'grpc.max_receive_message_length': maxAnswerBytes,
-  // Daemons restart during an update; they are to be found again at once.
-  'grpc.initial_reconnect_backoff_ms': 200,
-  'grpc.max_reconnect_backoff_ms': 1000,
-  // A proxy for the internet (http_proxy) is none for the vehicle's own network.
-  'grpc.enable_http_proxy': 0,
-  'grpc.use_local_subchannel_pool': 1,
-};
-
 const { update, clientUpdate, rollback, abort, status } = OtaClientService.method;
 
 /** Asks one daemon, for people and scripts. Every call rejects with an OtaClientError. Dispose it to let go. */
 export class OtaClient {
   readonly #address: string;
-  readonly #client: Client;
+  #connection: RemoteConnection;
 
   constructor(address: Omit<EcuAddress, 'ecuId'>) {
     this.#address = authority(address);
-    this.#client = new Client(this.#address, credentials.createInsecure(), channelOptions);
+    this.#connection = this.#connect();
   }
 
   async update(request: UpdateRequest, call: CallContext): Promise<EcuAnswer[]> {
@@ -62,40 +53,49 @@ export class OtaClient {
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#connection.retire();
   }
 
-  #call<In extends DescMessage, Out extends DescMessage>(
+  async #call<In extends DescMessage, Out extends DescMessage>(
     method: DescMethodUnary<In, Out>,
     request: MessageShape<In>,
     { signal, budgetMs }: CallContext,
   ): Promise<MessageShape<Out>> {
-    const { promise, resolve, reject } = Promise.withResolvers<MessageShape<Out>>();
-    const running = this.#client.makeUnaryRequest<MessageShape<In>, MessageShape<Out>>(
-      `/${method.parent.typeName}/${method.name}`,
-      (message) => Buffer.from(toBinary(method.input, message)),
-      (bytes) => fromBinary(method.output, bytes),
-      request,
-      { deadline: Date.now() + budgetMs },
-      (error, answer) => {
-        signal.removeEventListener('abort', cancel);
-        if (error === null && answer !== undefined) resolve(answer);
-        else if (error !== null) reject(this.#failure(error, method.name, budgetMs));
-      },
-    );
-    const cancel = (): void => running.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-    if (signal.aborted) cancel();
-    return promise;
+    const connection = this.#usableConnection();
+    const started = performance.now();
+    let bytes: Buffer;
+    try {
+      bytes = await connection.call({
+        path: methodPath(method),
+        request: encode(method.input, request),
+        metadata: new Metadata(),
+        deadline: Date.now() + budgetMs,
+        signal,
+      });
+    } catch (error) {
+      const connected = connection.isConnected;
+      // A daemon that lost its power never says so: the dead connection would swallow every call for minutes.
+      if (connected && connection.lastAnswer < started) connection.retire();
+      const call = { address: this.#address, method: method.name, budgetMs, connected };
+      throw clientErrorFrom(error as ServiceError, call);
+    }
+    try {
+      return decode(method.output, bytes);
+    } catch (error) {
+      const text = `${method.name} failed at ${this.#address}: the answer is no ${method.output.typeName}`;
+      throw new OtaClientError('refused', text, { cause: error });
+    }
   }
 
-  #failure(error: Parameters<typeof clientErrorFrom>[0], method: string, budgetMs: number): Error {
-    const state = this.#client.getChannel().getConnectivityState(false);
-    return clientErrorFrom(error, {
-      address: this.#address,
-      method,
-      budgetMs,
-      connected: state === connectivityState.READY,
-    });
+  #usableConnection(): RemoteConnection {
+    if (!this.#connection.isUsable) {
+      this.#connection.retire();
+      this.#connection = this.#connect();
+    }
+    return this.#connection;
+  }
+
+  #connect(): RemoteConnection {
+    return new RemoteConnection(this.#address, defaultMaxMessageBytes, defaultMaxMessageBytes);
   }
 }

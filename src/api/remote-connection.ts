@@ -40,6 +40,11 @@ export class RemoteConnection {
     return this.#client.getChannel().getConnectivityState(false) !== connectivityState.TRANSIENT_FAILURE;
   }
 
+  /** Whether the connection stands at this moment. */
+  get isConnected(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  }
+
   /** When something last came back on it, as `performance.now()`. */
   get lastAnswer(): number {
     return this.#lastAnswer;
