@@ -26,6 +26,10 @@ export class EcuActor implements AsyncDisposable {
   constructor(steps: UpdateSteps, start: MachineStart, onDefect: (error: unknown) => void) {
     this.#actor = createActor(createEcuMachine(steps), { input: start });
     this.#actor.subscribe({ next: () => this.#changed(), error: onDefect });
+  }
+
+  /** Begins, which on a first boot means to judge it. Until then only the status is known. */
+  start(): void {
     this.#actor.start();
   }
 

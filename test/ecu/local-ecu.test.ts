@@ -38,6 +38,7 @@ interface Setting {
 function openEcu(t: TestContext, steps: ScriptedSteps, setting: Setting = {}): MachineEcu {
   const start = setting.start ?? { at: 'rest', status: 'SUCCESS', failure: undefined };
   const actor = new EcuActor(steps, start, (error) => assert.fail(String(error)));
+  actor.start();
   const ecu = new MachineEcu({
     id: 'main',
     otaclientVersion: '0.1.0',

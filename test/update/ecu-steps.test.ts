@@ -78,6 +78,7 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
       onStep: (step: keyof UpdateSteps) => steps.push(step),
     };
     const actor = new EcuActor(createEcuSteps(parts), start, (error) => assert.fail(String(error)));
+    actor.start();
     t.after(() => actor[Symbol.asyncDispose]());
     const until = async (status: string): Promise<void> => {
       const reached = Promise.withResolvers<void>();

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { startGrpcServer } from '#api/grpc-server.ts';
+import { RemoteEcu } from '#api/remote-ecu.ts';
+import { loadConfig } from '#config/load.ts';
+import type { Environment } from '#config/option-environment.ts';
+import { awaitChildren } from '#ecu/await-children.ts';
+import { Orchestrator } from '#ecu/orchestrator.ts';
+import { pollChildren } from '#ecu/status-poller.ts';
+import { StatusStore } from '#ecu/status-store.ts';
+import { createDaemonLog } from './daemon-log.ts';
+import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
+import { createReboot } from './reboot.ts';
+
+/** Where the daemon's configuration is, and how it is told to end. */
+export interface DaemonRun {
+  /** Path of `ecu_info.yml`; looked for in its usual places otherwise. */
+  readonly ecuInfoPath?: string | undefined;
+  /** Path of `ota.yml`; looked for in its usual places otherwise. */
+  readonly optionsPath?: string | undefined;
+  readonly env: Environment;
+  readonly cwd: string;
+  /** Ends the daemon in order. */
+  readonly signal: AbortSignal;
+}
+
+/** Exit codes of the daemon; the one for a reboot is the option `reboot.exit_code`. */
+export const daemonExitCodes = {
+  /** Ended on request. */
+  ended: 0,
+  /** Could not start, or went wrong in a way that a new start may mend: the log says how. */
+  failed: 1,
+} as const;
+
+/**
+ * Runs one ECU's daemon until `signal` fires or the ECU has to boot again. Returns the exit code.
+ *
+ * With a boot control whose reboot is a restart of the daemon, the supervisor must start it again after any exit code.
+ */
+export async function runDaemon(run: DaemonRun): Promise<number> {
+  const config = await loadConfig(run);
+  const { ecuInfo, options, listen } = config;
+  const log = createDaemonLog(options.log.level, ecuInfo.ecuId);
+  for (const problem of config.unknown) log.warn({ problem }, 'unknown option is ignored');
+  const ended = Promise.withResolvers<number>();
+  const end = (): void => ended.resolve(daemonExitCodes.ended);
+  run.signal.addEventListener('abort', end, { once: true });
+  if (run.signal.aborted) end();
+
+  try {
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => run.signal.removeEventListener('abort', end));
+    const { secondaries } = ecuInfo;
+    const store = new StatusStore({
+      ownId: ecuInfo.ecuId,
+      childIds: secondaries.map(({ ecuId }) => ecuId),
+      availableEcuIds: ecuInfo.availableEcuIds,
+      log,
+      lostAfterMs: options.children.lostAfterMs,
+    });
+    const children = secondaries.map((address) =>
+      stack.use(
+        new RemoteEcu(address, {
+          siblings: secondaries.length,
+          maxMessageBytes: options.limits.messageBytes,
+        }),
+      ),
+    );
+    const { rebootWaitLimitMs } = options.children;
+    const { local, begin } = await openLocalEcu(stack, {
+      config,
+      otaclientVersion: await ownVersion(),
+      log,
+      reboot: createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode)),
+      awaitChildren: async ({ signal }) => {
+        await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });
+      },
+    });
+    stack.defer(store.follow(local));
+    const polling = new AbortController();
+    const polled = pollChildren(
+      {
+        children,
+        store,
+        log,
+        activeMs: options.children.pollActiveMs,
+        idleMs: options.children.pollIdleMs,
+        budgetMs: options.children.statusTimeoutMs,
+      },
+      polling.signal,
+    );
+    stack.defer(async () => {
+      polling.abort();
+      await polled;
+    });
+    const vehicle = new Orchestrator({
+      local,
+      children,
+      store,
+      log,
+      childRequestTimeoutMs: options.children.requestTimeoutMs,
+      ...(config.problem === undefined ? {} : { refusal: configurationFailure(config.problem.message) }),
+    });
+    const server = stack.use(
+      await startGrpcServer(vehicle, {
+        host: listen.host,
+        port: listen.port,
+        ownId: ecuInfo.ecuId,
+        log,
+        maxMessageBytes: options.limits.messageBytes,
+        reflection: options.allow.reflection,
+      }),
+    );
+    log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
+    begin();
+    const exitCode = await ended.promise;
+    log.info({ exitCode }, 'ending');
+    return exitCode;
+  } catch (error) {
+    log.error({ err: error }, 'the daemon cannot go on');
+    return daemonExitCodes.failed;
+  }
+}
+
+/** What Status answers as the version of the client. */
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { readonly version: string };
+  return version;
+}

@@ -1,0 +1,121 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BootError } from '#boot/boot-error.ts';
+import type { LoadedConfig } from '#config/load.ts';
+import { OtaFailure } from '#domain/failure.ts';
+import type { Log } from '#domain/log.ts';
+import { BrokenEcu } from '#ecu/broken-ecu.ts';
+import type { LocalEcu } from '#ecu/ecu.ts';
+import { MachineEcu } from '#ecu/local-ecu.ts';
+import { takeInstanceLock } from '#host/instance-lock.ts';
+import { defaultWorkerCount } from '#host/worker-crew.ts';
+import { defaultTuning } from '#net/http-tuning.ts';
+import { EcuActor } from '#update/ecu-actor.ts';
+import { createEcuSteps } from '#update/ecu-steps.ts';
+import { UpdateEngine } from '#update/engine.ts';
+import { finalizeStart } from '#update/finalize.ts';
+import { Journal } from '#update/journal.ts';
+import type { UpdateSteps } from '#update/steps.ts';
+import { openSlots } from './open-slots.ts';
+
+export interface LocalEcuWiring {
+  readonly config: LoadedConfig;
+  readonly otaclientVersion: string;
+  readonly log: Log;
+  readonly reboot: () => Promise<void>;
+  readonly awaitChildren: UpdateSteps['awaitChildren'];
+}
+
+export interface OpenedEcu {
+  readonly local: LocalEcu;
+  /** Begins to work: on a first boot, to judge it. Called when everything else is up. */
+  readonly begin: () => void;
+}
+
+/**
+ * Opens everything that the own ECU needs and puts it on `stack`: lock, slots, journal, engine, machine. What is broken
+ * does not stop the daemon: the ECU then says so in its Status and refuses requests.
+ * Errors: LockTakenError, when another daemon works on the same state.
+ */
+export async function openLocalEcu(stack: AsyncDisposableStack, wiring: LocalEcuWiring): Promise<OpenedEcu> {
+  const { config, otaclientVersion, log } = wiring;
+  const { ecuId } = config.ecuInfo;
+  const broken = (failure: OtaFailure): OpenedEcu => {
+    log.error({ err: failure }, 'this ECU takes no updates');
+    return { local: new BrokenEcu(ecuId, otaclientVersion, failure), begin: () => {} };
+  };
+  if (config.problem !== undefined) return broken(configurationFailure(config.problem.message));
+  const state = config.options.state.directory;
+  try {
+    await mkdir(state, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return broken(configurationFailure(`state.directory cannot be used: ${why}`));
+  }
+  stack.use(await takeInstanceLock(join(state, 'daemon.pid')));
+  try {
+    return await openMachine(stack, wiring);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const code = error instanceof BootError ? 'boot_control_startup' : 'unrecoverable';
+    return broken(new OtaFailure(code, why, { cause: error }));
+  }
+}
+
+/** Every line of a configuration error names its file, line and mend. */
+export function configurationFailure(problems: string): OtaFailure {
+  return new OtaFailure('configuration_invalid', problems.replaceAll('\n', ' | '));
+}
+
+async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring): Promise<OpenedEcu> {
+  const { config, otaclientVersion, log, reboot, awaitChildren } = wiring;
+  const { options } = config;
+  const state = options.state.directory;
+  const slots = stack.use(await openSlots(config, reboot));
+  const journal = await Journal.open(join(state, 'journal.json'));
+  const { start, notice } = await finalizeStart(slots, journal);
+  if (notice !== undefined) log.warn({ sessionId: journal.entry?.sessionId }, notice);
+  const { proxyUrl, ...download } = options.download;
+  const engine = stack.use(
+    new UpdateEngine({
+      slots,
+      trustDirectory: options.trust.directory,
+      metadataDirectory: join(state, 'metadata'),
+      workers: options.workers.count === 0 ? defaultWorkerCount() : options.workers.count,
+      tuning: { ...defaultTuning, ...download },
+      clientVersion: otaclientVersion,
+      proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),
+    }),
+  );
+  const steps = createEcuSteps({
+    slots,
+    journal,
+    engine,
+    healthChecks: options.healthChecks,
+    awaitChildren,
+    onStep: (step) => log.info({ step, sessionId: journal.entry?.sessionId }, `step ${step}`),
+  });
+  const running = await slots.current();
+  log.info({ slot: running.id, version: running.version, start }, `boot control ${slots.bootloader}`);
+  const actor = stack.use(
+    new EcuActor(steps, start, (error) => log.error({ err: error }, 'the machine has a defect')),
+  );
+  const allowRollback = options.allow.rollback;
+  const ecu = stack.use(
+    new MachineEcu({ id: config.ecuInfo.ecuId, otaclientVersion, actor, running, slots, allowRollback }),
+  );
+  logStatus(ecu, actor, log);
+  return { local: ecu, begin: () => actor.start() };
+}
+
+/** One line for each change of status; with the whole failure, its causes too. */
+function logStatus(ecu: MachineEcu, actor: EcuActor, log: Log): void {
+  let last = ecu.status().status;
+  actor.subscribe(() => {
+    const { status, failure } = actor.activity();
+    if (status === last) return;
+    last = status;
+    if (failure === undefined) log.info({ status }, `status ${status}`);
+    else log.error({ status, failure }, `status ${status}: ${failure.reason}`);
+  });
+}

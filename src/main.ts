@@ -1,0 +1,39 @@
+import { runDaemon } from '#app/daemon.ts';
+
+// The daemon's door: gives the process to one ECU's daemon and ends it with its exit code.
+// usage: node src/main.ts [ECU_INFO_FILE [OPTIONS_FILE]]
+
+const controller = new AbortController();
+
+/** The second signal does not wait for an orderly end. */
+function stopOnSignals(): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(1);
+      controller.abort();
+    });
+  }
+}
+
+/** A defect: nothing that is still running can be trusted. The next start finds out what was interrupted. */
+function failOnDefects(): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (defect: unknown) => {
+      const stack = defect instanceof Error ? defect.stack : String(defect);
+      process.stderr.write(`${JSON.stringify({ level: 60, time: Date.now(), msg: event, stack })}\n`);
+      process.exit(1);
+    });
+  }
+}
+
+stopOnSignals();
+failOnDefects();
+const [ecuInfoPath, optionsPath] = process.argv.slice(2);
+const exitCode = await runDaemon({
+  ecuInfoPath,
+  optionsPath,
+  env: process.env,
+  cwd: process.cwd(),
+  signal: controller.signal,
+});
+process.exit(exitCode);
