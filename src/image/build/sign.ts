@@ -121,7 +121,11 @@ function plainName(name: string): string {
   return name;
 }
 
+/** The whole file goes into the image, for everyone to read: it must hold no key. */
 function parseCertificate(pem: Buffer, file: string): X509Certificate {
+  if (pem.includes('PRIVATE KEY')) {
+    throw new ImageError('options_invalid', `${file} holds a private key: it must hold the certificate only`);
+  }
   try {
     return new X509Certificate(pem);
   } catch (cause) {
