@@ -83,25 +83,23 @@ function addMethods(
 
 async function bind(server: Server, { host, port }: GrpcServerOptions): Promise<number> {
   const address = authority({ host, port });
+  await probe(host, port);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
     if (error === null) resolve(bound);
-    else reject(error);
+    else reject(new ServerError('other', address, { cause: error }));
   });
-  try {
-    return await promise;
-  } catch (error) {
-    server.forceShutdown();
-    throw new ServerError(await whyNot(host, port), address, { cause: error });
-  }
+  return promise;
 }
 
-/** grpc-js tells in prose only why it cannot listen; the system tells it in a word. */
-async function whyNot(host: string, port: number): Promise<ServerErrorCode> {
-  const { promise, resolve } = Promise.withResolvers<ServerErrorCode>();
-  const probe = createServer();
-  probe.once('error', (error: NodeJS.ErrnoException) => resolve(codes[error.code ?? ''] ?? 'other'));
-  probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve('other')));
+/** grpc-js tells in prose only why it cannot listen; the system tells it in a word. Errors: ServerError. */
+async function probe(host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const listener = createServer();
+  listener.once('error', (cause: NodeJS.ErrnoException) => {
+    reject(new ServerError(codes[cause.code ?? ''] ?? 'other', authority({ host, port }), { cause }));
+  });
+  listener.listen({ host, port, exclusive: true }, () => listener.close(() => resolve()));
   return promise;
 }
 

@@ -16,6 +16,7 @@ export class ChildRecord {
   readonly id: EcuId;
   readonly #sightings = new Map<EcuId, Sighting>();
   #current: ReadonlySet<EcuId> = new Set();
+  #lastAskedAt: number | undefined;
   #misses = 0;
   #silentSince = 0;
 
@@ -33,7 +34,14 @@ export class ChildRecord {
     return this.#current;
   }
 
-  take(ecus: readonly EcuStatus[], now: number): void {
+  /** When the poll was sent that brought the last report; undefined before the first. */
+  get lastAskedAt(): number | undefined {
+    return this.#lastAskedAt;
+  }
+
+  /** Takes the report that came at `now` to a poll that was sent at `askedAt`. */
+  take(ecus: readonly EcuStatus[], askedAt: number, now: number): void {
+    this.#lastAskedAt = askedAt;
     this.#misses = 0;
     this.#current = new Set(ecus.map(({ ecuId }) => ecuId));
     for (const status of ecus) this.#sightings.set(status.ecuId, { status, seenAt: now });

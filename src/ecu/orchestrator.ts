@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EcuId } from '#domain/ecu.ts';
 import { OtaFailure } from '#domain/failure.ts';
 import type { Log } from '#domain/log.ts';
+import { awaitNews } from './await-news.ts';
 import { childBudget, withinBudget } from './call-budget.ts';
 import { ChildEcuError } from './child-ecu-error.ts';
 import type {
@@ -32,6 +33,9 @@ export interface OrchestratorOptions {
 
 /** Timers of Node fire at once beyond this. */
 const maxTimerMs = 2 ** 31 - 1;
+
+/** Longest wait for children to show what they accepted. */
+const newsLimitMs = 500;
 
 /** One kind of request: how a child is asked, and how the own ECU. */
 interface Ask {
@@ -130,6 +134,7 @@ export class Orchestrator implements Vehicle {
   /** Asks the own ECU and all children on the route, side by side. */
   async #ask(route: Route, requestId: string, call: IncomingCall, ask: Ask): Promise<Answers> {
     const { log, children, store } = this.#options;
+    const begun = performance.now();
     const asked = children.filter(({ id }) => route.through.has(id));
     log.info(
       { requestId, request: ask.name, named: route.named, children: asked.map((c) => c.id) },
@@ -140,8 +145,18 @@ export class Orchestrator implements Vehicle {
       Promise.all(asked.map(async (child) => [child.id, await this.#askChild(child, call, ask)] as const)),
     ]);
     const accepted = outcomes.flatMap(([, { answers = [] }]) => acceptedIds(answers));
-    // An aborted ECU is at work until it has stopped, and its status says so.
-    if (accepted.length > 0) store.accept(ask.name === 'Abort' ? [] : accepted);
+    if (accepted.length > 0) {
+      // An aborted ECU is at work until it has stopped, and its status says so.
+      store.accept(ask.name === 'Abort' ? [] : accepted);
+      // Status right after this answer is to show what was accepted.
+      const takers = outcomes.filter(([, { answers = [] }]) => acceptedIds(answers).length > 0);
+      const budgetMs = childBudget(call.budgetMs - (performance.now() - begun), newsLimitMs);
+      await awaitNews(
+        store,
+        takers.map(([id]) => id),
+        { signal: call.signal, budgetMs },
+      );
+    }
     return { own, children: new Map(outcomes) };
   }
 

@@ -74,7 +74,7 @@ class Pace {
     this.#isWanted = false;
   }
 
-  /** Resolves when the next poll is due: at once after an accepted request, else by the interval; and on abort. */
+  /** Resolves when the next poll is due: at once when children accepted a request, else by the interval; and on abort. */
   async next(isAnswering: boolean): Promise<void> {
     const { store, activeMs, idleMs } = this.#options;
     const notBefore = performance.now() + minPauseMs;
@@ -82,7 +82,7 @@ class Pace {
     let timer: NodeJS.Timeout | undefined;
     const plan = () => {
       const interval = isAnswering && store.overview().inUpdate.size === 0 ? idleMs : activeMs;
-      const due = this.#isWanted ? notBefore : Math.max(notBefore, this.#startedAt + interval);
+      const due = this.#isWanted ? 0 : Math.max(notBefore, this.#startedAt + interval);
       clearTimeout(timer);
       timer = setTimeout(resolve, Math.max(0, due - performance.now()));
     };

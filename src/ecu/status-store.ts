@@ -76,7 +76,7 @@ export class StatusStore {
     if (child === undefined) return;
     const now = this.#now();
     const ecus = report.ecus.filter(({ ecuId }) => this.#mayReport(child, ecuId, now));
-    child.take(ecus, now);
+    child.take(ecus, askedAt, now);
     for (const status of ecus) this.#settle(status, askedAt, now);
     this.#tell('status');
   }
@@ -89,7 +89,8 @@ export class StatusStore {
 
   /**
    * ECUs below this one accepted a request: they count as in update until their status shows it, or shows that it is
-   * over already, or the hold ends. Existing daemons show an accepted update only after a second or more.
+   * over already, or the hold ends. Existing daemons show an accepted update only after a second or more. Children are
+   * polled at once.
    */
   accept(ids: Iterable<EcuId>): void {
     const at = this.#now();
@@ -97,6 +98,11 @@ export class StatusStore {
       if (id !== this.ownId) this.#accepted.set(id, { at, before: this.#sighting(id)?.status });
     }
     this.#tell('accepted');
+  }
+
+  /** When the poll was sent that brought a child's last report; undefined when there is none yet. */
+  lastAskedAt(childId: EcuId): number | undefined {
+    return this.#children.get(childId)?.lastAskedAt;
   }
 
   /** The direct child that is this ECU or leads to it, as far as is known. */

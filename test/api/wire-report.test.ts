@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { maxReportedEcus, reportFromWire, reportToWire } from '#api/wire-report.ts';
+import { StatusResponseEcuV2Schema, StatusResponseSchema } from '#gen/otaclient_v2_pb.ts';
+import { ecuStatus } from '../support/ecu-status.ts';
+
+function received(init: MessageInitShape<typeof StatusResponseSchema>) {
+  return reportFromWire(create(StatusResponseSchema, init));
+}
+
+describe('a Status answer', () => {
+  it('fills both generations for an ECU of our own', () => {
+    const wire = reportToWire({ availableEcuIds: ['a', 'b'], ecus: [ecuStatus('a')] });
+    assert.deepEqual(wire.availableEcuIds, ['a', 'b']);
+    assert.deepEqual([wire.ecu[0]?.ecuId, wire.ecuV2[0]?.ecuId], ['a', 'a']);
+  });
+
+  it('passes on what a newer child says of itself, fields and numbers that nobody here knows included', () => {
+    const entry = create(StatusResponseEcuV2Schema, { ecuId: 'new', otaStatus: 77 as never });
+    const bytes = Buffer.concat([toBinary(StatusResponseEcuV2Schema, entry), Buffer.from('c20c036e6577', 'hex')]);
+    const report = received({ ecuV2: [fromBinary(StatusResponseEcuV2Schema, bytes)] });
+    const [sent] = reportToWire(report).ecuV2;
+    assert.ok(sent);
+    assert.equal(Buffer.from(toBinary(StatusResponseEcuV2Schema, sent)).toString('hex'), bytes.toString('hex'));
+  });
+
+  it('gives a child of one generation in both', () => {
+    const progress = { filesProcessedCopy: 3n, totalRegularFiles: 9n };
+    const old = reportToWire(
+      received({ ecu: [{ ecuId: 'old', status: { status: 3, version: '0.9', progress } }] }),
+    );
+    assert.equal(old.ecu[0]?.status?.version, '0.9');
+    assert.equal(old.ecuV2[0]?.firmwareVersion, '0.9');
+    assert.equal(old.ecuV2[0]?.updateStatus?.processedFilesNum, 3n);
+    const young = reportToWire(received({ ecuV2: [{ ecuId: 'young', firmwareVersion: '3', otaStatus: 1 }] }));
+    assert.deepEqual([young.ecu[0]?.status?.status, young.ecu[0]?.status?.version], [1, '3']);
+  });
+
+  it('gives each ECU once, and none without a usable name', () => {
+    const { ecus } = received({
+      ecu: [{ ecuId: 'b' }],
+      ecuV2: [
+        { ecuId: 'a', firmwareVersion: 'first' },
+        { ecuId: 'a', firmwareVersion: 'second' },
+        { ecuId: '' },
+        { ecuId: 'x'.repeat(129) },
+        { ecuId: 'a\nb' },
+      ],
+    });
+    assert.deepEqual(
+      ecus.map((ecu) => [ecu.ecuId, ecu.firmwareVersion]),
+      [
+        ['a', 'first'],
+        ['b', ''],
+      ],
+    );
+  });
+
+  it('is cut to a bearable number of ECUs and length of texts, also where it is passed on', () => {
+    const many = Array.from({ length: maxReportedEcus + 50 }, (_, n) => ({ ecuId: `e${n}` }));
+    assert.equal(received({ ecuV2: many }).ecus.length, maxReportedEcus);
+    const long = 'x'.repeat(100_000);
+    const report = received({ ecuV2: [{ ecuId: 'a', otaStatus: 2, failureReason: long, failureTraceback: long }] });
+    assert.equal(report.ecus[0]?.failure?.reason.length, 4096);
+    const [sent] = reportToWire(report).ecuV2;
+    assert.ok(sent);
+    assert.ok(toBinary(StatusResponseEcuV2Schema, sent).length < 13_000);
+  });
+
+  it('does not cut a text within a character', () => {
+    const report = received({ ecuV2: [{ ecuId: 'a', firmwareVersion: `${'x'.repeat(1023)}🚗` }] });
+    assert.ok(report.ecus[0]?.firmwareVersion.isWellFormed());
+  });
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  abortAnswersFromWire,
+  abortAnswersToWire,
+  abortRequestToWire,
+  updateAnswersFromWire,
+  updateRequestFromWire,
+  updateRequestToWire,
+} from '#api/wire-requests.ts';
+import { AbortResponseSchema, UpdateRequestSchema, UpdateResponseSchema } from '#gen/otaclient_v2_pb.ts';
+
+describe('a request that is passed on', () => {
+  const unknownField = Buffer.from('c20c036e6577', 'hex');
+  const wire = create(UpdateRequestSchema, { ecu: [{ ecuId: 'a', version: '2', cookies: '{}' }] });
+  const bytes = Buffer.concat([toBinary(UpdateRequestSchema, wire), unknownField]);
+
+  it('keeps fields of a newer agent, and takes the request id that was made up for it', () => {
+    const request = updateRequestFromWire(fromBinary(UpdateRequestSchema, bytes));
+    const sent = toBinary(UpdateRequestSchema, updateRequestToWire({ ...request, requestId: 'made-up' }));
+    assert.ok(Buffer.from(sent).includes(unknownField));
+    assert.equal(fromBinary(UpdateRequestSchema, sent).requestId, 'made-up');
+    assert.equal(fromBinary(UpdateRequestSchema, sent).ecu[0]?.version, '2');
+  });
+
+  it('can be made without one that arrived', () => {
+    assert.deepEqual(
+      abortRequestToWire({ ecuIds: ['a', 'b'], requestId: 'r' }).ecu.map(({ ecuId }) => ecuId),
+      ['a', 'b'],
+    );
+  });
+});
+
+describe('answers of a peer', () => {
+  it('with a result of a newer release are unrecoverable', () => {
+    const [answer] = updateAnswersFromWire(
+      create(UpdateResponseSchema, { ecu: [{ ecuId: 'a', result: 42 as never, message: 'm' }] }),
+    );
+    assert.deepEqual(answer, { ecuId: 'a', result: 'UNRECOVERABLE', message: 'm' });
+  });
+
+  it('are cut to their caps, and left out without a name', () => {
+    const answers = updateAnswersFromWire(
+      create(UpdateResponseSchema, { ecu: [{ ecuId: '' }, { ecuId: 'a', message: 'x'.repeat(10_000) }] }),
+    );
+    assert.deepEqual(
+      answers.map(({ ecuId, message }) => [ecuId, message.length]),
+      [['a', 2048]],
+    );
+  });
+
+  it('to Abort are accepted or not', () => {
+    const wire = abortAnswersToWire([
+      { ecuId: 'a', result: 'NO_FAILURE', message: '' },
+      { ecuId: 'b', result: 'RECOVERABLE', message: 'no' },
+      { ecuId: 'c', result: 'UNRECOVERABLE', message: 'no' },
+    ]);
+    assert.deepEqual(
+      wire.ecu.map(({ result }) => result),
+      [0, 1, 1],
+    );
+    const back = abortAnswersFromWire(
+      create(AbortResponseSchema, { ecu: [{ ecuId: 'a', result: 7 as never }, { ecuId: 'b' }] }),
+    );
+    assert.deepEqual(
+      back.map(({ result }) => result),
+      ['RECOVERABLE', 'NO_FAILURE'],
+    );
+  });
+});
