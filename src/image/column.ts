@@ -30,12 +30,8 @@ export class Column<T extends Numbers> {
     const needed = this.length + extra;
     if (needed > this.#array.length) {
       const most = this.#memory.maxByteLength / this.#width;
-      const room = Math.max(
-        needed,
-        Math.min(most, this.#array.length * 2, this.#array.length + 1024 * 1024),
-        1024,
-      );
-      this.#memory.grow(Math.min(most, room) * this.#width);
+      const generous = Math.max(1024, Math.min(this.#array.length * 2, this.#array.length + 1024 * 1024));
+      this.#memory.grow(Math.max(needed, Math.min(most, generous)) * this.#width);
       this.#array = this.#view(this.#memory, this.#memory.byteLength / this.#width);
     }
     return this.#array;
