@@ -23,6 +23,8 @@ const wholeBody: RangeRequest = { range: undefined, ifRange: undefined };
  */
 export class BodyCursor {
   readonly #request: WireRequest;
+  readonly #takeBack: () => boolean;
+  #restarted = false;
   #offset: number;
   #total: number | undefined;
   #complete = false;
@@ -36,9 +38,10 @@ export class BodyCursor {
   /** Bytes of the answer at hand that are still to come; undefined when the server does not say. */
   #left: number | undefined;
 
-  /** `offset` bytes are there already. */
-  constructor(request: WireRequest, offset = 0) {
+  /** `offset` bytes are there already; `takeBack` says whether they can be taken back, and does it. */
+  constructor(request: WireRequest, offset: number, takeBack: () => boolean) {
     this.#request = request;
+    this.#takeBack = takeBack;
     this.#offset = offset;
     this.#complete = offset > 0 && offset === request.expectedBytes;
   }
@@ -70,11 +73,8 @@ export class BodyCursor {
     };
   }
 
-  /**
-   * Judges the head of an answer. `startOver` is called when the answer is a new version from its beginning and says
-   * whether the bytes that were there can be taken back. Errors: AttemptError, EntityChanged, NetError.
-   */
-  answer(status: number, headers: IncomingHttpHeaders, startOver: () => boolean): void {
+  /** Judges the head of an answer. Errors: AttemptError, EntityChanged, NetError. */
+  answer(status: number, headers: IncomingHttpHeaders): void {
     const { url } = this.#request;
     if (status !== 200 && status !== 206 && status !== 416) {
       throw statusFailure(url, status, headers['retry-after']);
@@ -90,7 +90,7 @@ export class BodyCursor {
     }
     const validator = { etag: headers.etag, lastModified: headers['last-modified'] };
     if (status === 206) this.#partial(headers, validator);
-    else this.#whole(contentLength(headers), validator, startOver);
+    else this.#whole(contentLength(headers), validator);
   }
 
   /** Takes a piece of the body; what is left of it without what was there before. Errors: NetError, AttemptError. */
@@ -120,20 +120,21 @@ export class BodyCursor {
     this.#complete = this.#offset === end;
   }
 
-  /** The bytes that were there are gone. */
-  reset(): void {
+  /** Forgets what is there, because the body changed. False when that is impossible, or happened before. */
+  restart(): boolean {
+    if (this.#restarted || !this.#takeBack()) return false;
+    this.#restarted = true;
     this.#offset = 0;
     this.#total = undefined;
     this.#validator = undefined;
     this.#complete = false;
+    return true;
   }
 
-  #whole(length: number | undefined, validator: Validator, startOver: () => boolean): void {
+  #whole(length: number | undefined, validator: Validator): void {
     const changed = this.#isOther(validator, length) || (length !== undefined && length < this.#offset);
-    if (changed && this.#offset > 0) {
-      if (!startOver()) throw new EntityChanged('changed on the server');
-      this.reset();
-    }
+    // A new version from its beginning: exactly what starting over needs.
+    if (changed && this.#offset > 0 && !this.restart()) throw new EntityChanged('changed on the server');
     this.#asked = undefined;
     this.#validator = validator;
     this.#announce(length);

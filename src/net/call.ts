@@ -5,6 +5,15 @@
 export class Call {
   #reason: { readonly error: unknown } | undefined;
   #onCancel: ((reason: unknown) => void) | undefined;
+  #onOver: (() => void) | undefined;
+
+  /** Resolves when the call is cancelled; its owner does that in any case when it needs it no more. For one waiter. */
+  get over(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.cancelled) resolve();
+      else this.#onOver = resolve;
+    });
+  }
 
   get cancelled(): boolean {
     return this.#reason !== undefined;
@@ -14,6 +23,7 @@ export class Call {
     if (this.#reason !== undefined) return;
     this.#reason = { error };
     this.#onCancel?.(error);
+    this.#onOver?.();
   }
 
   throwIfCancelled(): void {

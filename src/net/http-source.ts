@@ -36,8 +36,6 @@ export interface HttpSourceOptions extends Partial<HttpTuning> {
 interface Receiver {
   /** False: no room for more until the exchange is resumed. */
   push(chunk: Buffer): boolean;
-  /** Takes back what was received. False when it is in use already. */
-  startOver(): boolean;
   onRoom: () => void;
 }
 
@@ -65,6 +63,7 @@ export class HttpSource implements AsyncDisposable {
   readonly #link: LinkEstimate;
   readonly #progress: ProgressWatch;
   readonly #calls = new CallRegister();
+  readonly #transfers = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: HttpSourceOptions) {
@@ -98,21 +97,15 @@ export class HttpSource implements AsyncDisposable {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const call = this.#open(signal);
-    let part: PartFile | undefined;
-    let job: Promise<void> | undefined;
+    let transfer: Promise<void> | undefined;
     try {
-      part = await openPart(request);
+      const part = await openPart(request);
       const feed = new BodyFeed(part);
       feed.onFailure = (error) => call.cancel(error);
-      const cursor = new BodyCursor(request, part?.length);
+      const cursor = new BodyCursor(request, part?.length ?? 0, () => feed.startOver());
       const segmented = part !== undefined;
-      job = this.#fetch({ request, meter, call, cursor, receiver: feed, segmented }).then(
-        () => feed.end(),
-        (error: unknown) => {
-          if (error instanceof EntityChanged) feed.drop();
-          return feed.end({ error: changedError(request.url, error) });
-        },
-      );
+      const job = { request, meter, call, cursor, receiver: feed, segmented };
+      transfer = this.#transfer(job, feed, part);
       for (;;) {
         const chunk = await feed.next(call);
         if (chunk === undefined) return;
@@ -120,8 +113,7 @@ export class HttpSource implements AsyncDisposable {
       }
     } finally {
       call.cancel(new NetError('closed', request.url, 'reader left'));
-      await job;
-      await part?.[Symbol.asyncDispose]();
+      await transfer;
       this.#calls.close(signal, call);
     }
   }
@@ -134,20 +126,13 @@ export class HttpSource implements AsyncDisposable {
       return joined(chunks);
     }
     const call = this.#open(signal);
-    const receiver = {
-      push: (chunk: Buffer) => chunks.push(chunk) > 0,
-      startOver: () => chunks.splice(0).length >= 0,
-      onRoom: () => {},
-    };
+    const receiver = { push: (chunk: Buffer) => chunks.push(chunk) > 0, onRoom: () => {} };
+    const cursor = new BodyCursor(request, 0, () => {
+      chunks.length = 0;
+      return true;
+    });
     try {
-      await this.#fetch({
-        request,
-        meter,
-        call,
-        cursor: new BodyCursor(request),
-        receiver,
-        segmented: false,
-      });
+      await this.#fetch({ request, meter, call, cursor, receiver, segmented: false });
       return joined(chunks);
     } catch (error) {
       throw changedError(request.url, error);
@@ -166,6 +151,7 @@ export class HttpSource implements AsyncDisposable {
     this.#closed = true;
     this.#calls.cancelAll(new NetError('closed', undefined, 'the source was closed'));
     this.#progress.close();
+    await Promise.all(this.#transfers);
     await this.#agent.destroy();
   }
 
@@ -174,11 +160,32 @@ export class HttpSource implements AsyncDisposable {
     return this.#calls.open(signal);
   }
 
+  /**
+   * Feeds a reader to the end, and closes the part file when the reader needs it no more: a reader that is stopped may
+   * never come back to do so itself.
+   */
+  #transfer(job: Job, feed: BodyFeed, part: PartFile | undefined): Promise<void> {
+    const { request, call } = job;
+    const run = async (): Promise<void> => {
+      try {
+        await this.#fetch(job);
+        await feed.end();
+      } catch (error) {
+        if (error instanceof EntityChanged) feed.drop();
+        await feed.end({ error: changedError(request.url, error) });
+      }
+      await call.over;
+      await part?.[Symbol.asyncDispose]();
+    };
+    const transfer = run().finally(() => this.#transfers.delete(transfer));
+    this.#transfers.add(transfer);
+    return transfer;
+  }
+
   /** Attempt after attempt, range after range, until the body is complete. */
   async #fetch(job: Job): Promise<void> {
     const { request, meter, call, cursor } = job;
     const policy = new RetryPolicy(request.url, this.#tuning, this.#random);
-    let restarted = false;
     this.#progress.enter();
     try {
       while (!cursor.complete) {
@@ -187,14 +194,10 @@ export class HttpSource implements AsyncDisposable {
         try {
           await this.#attempt(job, policy.suspectsCache);
         } catch (error) {
-          call.throwIfCancelled();
+          if (call.cancelled && !isNoProgress(error)) throw error;
           if (cursor.complete) return;
           meter.failedAttempt(error);
-          if (error instanceof EntityChanged) {
-            if (restarted || !job.receiver.startOver()) throw error;
-            restarted = true;
-            cursor.reset();
-          }
+          if (error instanceof EntityChanged && !cursor.restart()) throw error;
           await this.#pause(policy.waitAfter(error, cursor.offset - before), call);
         }
       }
@@ -228,7 +231,7 @@ export class HttpSource implements AsyncDisposable {
     const sink = {
       head: (status: number, headers: IncomingHttpHeaders) => {
         if (isRedirect(status)) throw new Redirected(redirectTarget(url, headers.location));
-        cursor.answer(status, headers, () => receiver.startOver());
+        cursor.answer(status, headers);
       },
       data: (chunk: Buffer) => receiver.push(cursor.take(chunk)),
     };
@@ -274,6 +277,11 @@ async function openPart(request: WireRequest): Promise<PartFile | undefined> {
   } catch (error) {
     throw partError(error);
   }
+}
+
+/** The one way to be stopped that the network is to blame for. */
+function isNoProgress(error: unknown): boolean {
+  return error instanceof NetError && error.code === 'no_progress';
 }
 
 function changedError(url: URL, error: unknown): unknown {

@@ -6,8 +6,14 @@ const generationMs = 5000;
 const windowMs = 100;
 /** A body shorter than this says nothing about the rate by itself. */
 const burstBytes = 128 * 1024;
-/** Bytes a second beyond which disks decide, not the link: more in flight would only be lost in an interruption. */
-const maxRate = 200e6;
+/** Bytes a second that no vehicle's link exceeds; faster ones need no more in flight, only less would be lost. */
+const maxRate = 50e6;
+
+/**
+ * The estimate is at most this part of all that was received. First impressions are wrong (a busy machine answers late),
+ * and what an interruption loses shall stay small beside what was gained before it.
+ */
+const trustedPart = 1 / 64;
 
 const minSegment = 256 * 1024;
 const maxSegment = 8 * 1024 * 1024;
@@ -28,6 +34,7 @@ export class LinkEstimate {
   #generationEnd: number;
   #windowStart: number;
   #windowBytes = 0;
+  #receivedBytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -45,6 +52,7 @@ export class LinkEstimate {
   received(bytes: number): void {
     const now = this.#advance();
     this.#windowBytes += bytes;
+    this.#receivedBytes += bytes;
     const elapsed = now - this.#windowStart;
     if (elapsed < windowMs) return;
     this.#rate(this.#windowBytes / elapsed);
@@ -62,15 +70,16 @@ export class LinkEstimate {
     this.#advance();
     const latencyMs = Math.min(this.#current.latencyMs, this.#previous.latencyMs);
     if (!Number.isFinite(latencyMs)) return 0;
-    return Math.max(this.#current.rate, this.#previous.rate) * latencyMs;
+    const holds = Math.max(this.#current.rate, this.#previous.rate) * latencyMs;
+    return Math.min(holds, this.#receivedBytes * trustedPart);
   }
 
   /**
    * How much of a long body to ask for at a time. What was asked for is lost when the process is killed, but every
-   * request waits one latency: with four times what the link holds, that wait is a fifth of the time.
+   * request waits one latency: with twice what the link holds, one body alone gets two thirds of the link.
    */
   get segmentBytes(): number {
-    return Math.round(Math.min(maxSegment, Math.max(minSegment, 4 * this.bandwidthDelayBytes)));
+    return Math.round(Math.min(maxSegment, Math.max(minSegment, 2 * this.bandwidthDelayBytes)));
   }
 
   #rate(bytesPerMs: number): void {
