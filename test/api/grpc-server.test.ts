@@ -144,7 +144,7 @@ describe('the API server', () => {
 
   it('tells parents and agents apart', async (t) => {
     const callers: string[] = [];
-    const { client } = await serve(t, {
+    const { client, address } = await serve(t, {
       abort: async (_, { caller }) => {
         callers.push(caller);
         return [];
@@ -152,7 +152,12 @@ describe('the API server', () => {
     });
     await client.call('Abort', undefined, { deadlineMs: 6000 });
     await client.call('Abort', undefined, { metadata: { 'ota-parent': '1' } });
-    assert.deepEqual(callers, ['agent', 'parent']);
+    // Existing daemons call their children so.
+    const python = rawClient(t, address, { 'grpc.primary_user_agent': 'grpc-python-asyncio/1.53.2' });
+    await python.call('Abort', undefined, { deadlineMs: 6000 });
+    await python.call('Abort', undefined, { deadlineMs: 5000 });
+    await python.call('Abort');
+    assert.deepEqual(callers, ['agent', 'parent', 'maybe_parent', 'agent', 'agent']);
   });
 
   it('refuses more calls at once than one client may have, and takes them again later', async (t) => {
@@ -163,7 +168,8 @@ describe('the API server', () => {
     assert.equal(refused.code, status.RESOURCE_EXHAUSTED);
     release.resolve();
     const codes = (await Promise.all(calls)).map(({ code }) => code);
-    assert.deepEqual(codes.toSorted(), [0, 0, 0, status.RESOURCE_EXHAUSTED, status.RESOURCE_EXHAUSTED]);
+    assert.equal(codes.filter((code) => code === status.OK).length, 3);
+    assert.equal(codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length, 2);
     assert.equal((await client.call('Abort')).code, status.OK);
   });
 
@@ -176,7 +182,10 @@ describe('the API server', () => {
 
   it('names an address that is not of this machine', async (t) => {
     const foreign = serve(t, {}, { host: '192.0.2.1' });
-    await assert.rejects(foreign, (error) => error instanceof ServerError && error.code === 'address_not_local');
+    await assert.rejects(
+      foreign,
+      (error) => error instanceof ServerError && error.code === 'address_not_local',
+    );
   });
 
   it('listens on IPv6', { skip: hasIpv6() ? false : 'this machine has no IPv6 loopback' }, async (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { status } from '@grpc/grpc-js';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { ChildEcuError, type ChildEcuErrorCode } from '#ecu/child-ecu-error.ts';
 import { loopbackEcu } from '../support/loopback-ecu.ts';
@@ -28,7 +29,10 @@ describe('a remote child', () => {
   it('is asked and answers', async (t) => {
     const ecu = await loopbackEcu(t, 'c');
     const child = remote(t, ecu.port);
-    const answers = await child.rollback({ ecuIds: ['c'], requestId: 'r' }, { signal: never, budgetMs: 2000 });
+    const answers = await child.rollback(
+      { ecuIds: ['c'], requestId: 'r' },
+      { signal: never, budgetMs: 2000 },
+    );
     assert.deepEqual(answers, [{ ecuId: 'c', result: 'NO_FAILURE', message: '' }]);
     const { ecus } = await child.status({ signal: never, budgetMs: 2000 });
     assert.deepEqual(
@@ -43,10 +47,10 @@ describe('a remote child', () => {
     await rejectsWith(old.abort({ ecuIds: [], requestId: '' }, call), 'unimplemented');
     const mute = await scripted(t, { status: () => 'silence' });
     await rejectsWith(mute.status({ signal: never, budgetMs: 100 }), 'deadline');
-    const starting = await scripted(t, { status: () => ({ code: 14, details: 'starting' }) });
+    const starting = await scripted(t, { status: () => ({ code: status.UNAVAILABLE, details: 'starting' }) });
     await rejectsWith(starting.status(call), 'unavailable');
     await rejectsWith(remote(t, 1).status(call), 'unavailable');
-    const rude = await scripted(t, { update: () => ({ code: 7, details: 'no' }) });
+    const rude = await scripted(t, { update: () => ({ code: status.PERMISSION_DENIED, details: 'no' }) });
     await rejectsWith(rude.update(all, call), 'other');
     const left = AbortSignal.abort();
     await rejectsWith(mute.status({ signal: left, budgetMs: 1000 }), 'other');
@@ -66,7 +70,8 @@ describe('a remote child', () => {
     const child = remote(t, first.port);
     await child.status({ signal: never, budgetMs: 1000 });
     await first.stop();
-    for (let n = 0; n < 5; n += 1) await rejectsWith(child.status({ signal: never, budgetMs: 300 }), 'unavailable');
+    for (let n = 0; n < 5; n += 1)
+      await rejectsWith(child.status({ signal: never, budgetMs: 300 }), 'unavailable');
     await loopbackEcu(t, 'c', { port: first.port });
     const { ecus } = await child.status({ signal: never, budgetMs: 2000 });
     assert.equal(ecus[0]?.ecuId, 'c');

@@ -18,11 +18,17 @@ describe('a Status answer', () => {
 
   it('passes on what a newer child says of itself, fields and numbers that nobody here knows included', () => {
     const entry = create(StatusResponseEcuV2Schema, { ecuId: 'new', otaStatus: 77 as never });
-    const bytes = Buffer.concat([toBinary(StatusResponseEcuV2Schema, entry), Buffer.from('c20c036e6577', 'hex')]);
+    const bytes = Buffer.concat([
+      toBinary(StatusResponseEcuV2Schema, entry),
+      Buffer.from('c20c036e6577', 'hex'),
+    ]);
     const report = received({ ecuV2: [fromBinary(StatusResponseEcuV2Schema, bytes)] });
     const [sent] = reportToWire(report).ecuV2;
     assert.ok(sent);
-    assert.equal(Buffer.from(toBinary(StatusResponseEcuV2Schema, sent)).toString('hex'), bytes.toString('hex'));
+    assert.equal(
+      Buffer.from(toBinary(StatusResponseEcuV2Schema, sent)).toString('hex'),
+      bytes.toString('hex'),
+    );
   });
 
   it('gives a child of one generation in both', () => {
@@ -61,7 +67,9 @@ describe('a Status answer', () => {
     const many = Array.from({ length: maxReportedEcus + 50 }, (_, n) => ({ ecuId: `e${n}` }));
     assert.equal(received({ ecuV2: many }).ecus.length, maxReportedEcus);
     const long = 'x'.repeat(100_000);
-    const report = received({ ecuV2: [{ ecuId: 'a', otaStatus: 2, failureReason: long, failureTraceback: long }] });
+    const report = received({
+      ecuV2: [{ ecuId: 'a', otaStatus: 2, failureReason: long, failureTraceback: long }],
+    });
     assert.equal(report.ecus[0]?.failure?.reason.length, 4096);
     const [sent] = reportToWire(report).ecuV2;
     assert.ok(sent);

@@ -76,6 +76,9 @@ describe('the same status in both generations', () => {
   });
 
   it('keeps what the second says when the first is empty', () => {
-    assert.deepEqual(withV1Detail(second, create(StatusResponseEcuSchema, { status: { progress: {} } })), second);
+    assert.deepEqual(
+      withV1Detail(second, create(StatusResponseEcuSchema, { status: { progress: {} } })),
+      second,
+    );
   });
 });

@@ -67,7 +67,9 @@ describe('polling', () => {
     await child.polled(4);
   });
 
-  it('rests while nothing is going on, and wakes at once for an accepted request', { timeout: 5000 }, async (t) => {
+  it('rests while nothing is going on, and wakes at once for an accepted request', {
+    timeout: 5000,
+  }, async (t) => {
     const child = new Polled('c');
     const { store } = polling(t, [child], { activeMs: minute, idleMs: minute });
     await child.polled(1);

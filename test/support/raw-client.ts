@@ -1,9 +1,9 @@
 import type { TestContext } from 'node:test';
-import { Client, credentials, Metadata, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { Client, type ClientOptions, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 /** How one call ended. */
 export interface RawEnd {
-  readonly code: number;
+  readonly code: status;
   readonly details: string;
   readonly bytes: Buffer;
 }
@@ -20,9 +20,13 @@ export interface RawOptions {
 }
 
 /** A client that knows nothing of messages, so that a test can send any bytes. */
-export function rawClient(t: TestContext, address: string): RawClient {
+export function rawClient(t: TestContext, address: string, channel: ClientOptions = {}): RawClient {
   const same = (bytes: Buffer) => bytes;
-  const client = new Client(address, credentials.createInsecure(), { 'grpc.max_send_message_length': -1 });
+  const client = new Client(address, credentials.createInsecure(), {
+    'grpc.max_send_message_length': -1,
+    'grpc.use_local_subchannel_pool': 1,
+    ...channel,
+  });
   t.after(() => client.close());
   return {
     call: (method, bytes = Buffer.alloc(0), { deadlineMs, metadata = {}, signal } = {}) => {
@@ -32,8 +36,8 @@ export function rawClient(t: TestContext, address: string): RawClient {
       for (const [key, value] of Object.entries(metadata)) headers.set(key, value);
       const options = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
       const end = (error: ServiceError | null, answer?: Buffer) => {
-        const failed: Pick<StatusObject, 'code' | 'details'> = error ?? { code: 0, details: '' };
-        resolve({ code: failed.code, details: failed.details, bytes: answer ?? Buffer.alloc(0) });
+        const { code, details } = error ?? { code: status.OK, details: '' };
+        resolve({ code, details, bytes: answer ?? Buffer.alloc(0) });
       };
       const running = client.makeUnaryRequest(path, same, same, Buffer.from(bytes), headers, options, end);
       signal?.addEventListener('abort', () => running.cancel(), { once: true });
