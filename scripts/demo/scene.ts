@@ -1,0 +1,23 @@
+import type { CliIo } from '#cli/command.ts';
+import type { DemoEcu } from './fleet.ts';
+import type { ImageServer } from './image-server.ts';
+import type { Releases } from './releases.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { Words } from './words.ts';
+
+/** Everything that a chapter of the demo plays with. */
+export interface Scene {
+  readonly ecus: readonly DemoEcu[];
+  readonly releases: Releases;
+  readonly server: ImageServer;
+  readonly supervisor: Supervisor;
+  readonly words: Words;
+  /** Its signal also fires when a daemon cannot be kept running. */
+  readonly io: CliIo;
+}
+
+export function mainOf(ecus: readonly DemoEcu[]): DemoEcu {
+  const main = ecus.find(({ depth }) => depth === 0);
+  if (main === undefined) throw new Error('the vehicle has no main ECU');
+  return main;
+}
