@@ -44,6 +44,16 @@ export const catalogue: readonly CatalogueGroup[] = [
     title: 'This ECU',
     entries: [
       {
+        name: 'serve',
+        summary: 'Run the OTA daemon of this ECU',
+        load: async () => (await import('./serve.ts')).serveCommand,
+      },
+      {
+        name: 'plan',
+        summary: 'Tell what an update would copy, link and download',
+        load: async () => (await import('./plan.ts')).planCommand,
+      },
+      {
         name: 'config check',
         summary: 'Check the configuration of this ECU',
         load: async () => (await import('./config-check-command.ts')).configCheckCommand,

@@ -12,7 +12,7 @@ Options:
   --json            One JSON object instead of text
   -h, --help        Show this help
 
-Without these options the places named in docs/operations.md are looked at.
+Without these options it looks for the files where the daemon does, see docs/operations.md.
 
 Exit codes: 0 no problem, 1 problems found, 2 called wrongly.
 

@@ -1,0 +1,67 @@
+import { readDirectorySlots } from '#boot/directory.ts';
+import type { StandbyTree } from '#boot/slots.ts';
+import { loadConfig } from '#config/load.ts';
+import { defaultWorkerCount } from '#host/worker-crew.ts';
+import type { HttpTuning } from '#net/http-tuning.ts';
+import { defaultTuning } from '#net/http-tuning.ts';
+import type { CliIo } from './command.ts';
+import { UsageError } from './command.ts';
+import type { SettingValues } from './plan-options.ts';
+
+/** What a plan is made for: the slots of an ECU, and how it would get and check an image. */
+export interface PlanSetting {
+  readonly tree: StandbyTree;
+  readonly trustDirectory: string;
+  readonly tuning: HttpTuning;
+  readonly proxy: URL | undefined;
+  readonly workers: number;
+}
+
+/** Errors: UsageError; BootError when the slots of the configured ECU cannot be looked at. */
+export async function planSetting(values: SettingValues, io: CliIo): Promise<PlanSetting> {
+  const { active, standby, trust } = values;
+  const given = [active, standby, trust].filter((value) => value !== undefined);
+  if (given.length === 0) return await configuredSetting(values, io);
+  if (active === undefined || standby === undefined || trust === undefined) {
+    throw new UsageError('--active, --standby and --trust belong together');
+  }
+  if (values['ecu-info'] !== undefined || values.options !== undefined) {
+    throw new UsageError('--active, --standby and --trust take the place of --ecu-info and --options');
+  }
+  return {
+    tree: { slot: 'slot_b', root: standby, work: `${standby}.work`, activeRoot: active },
+    trustDirectory: trust,
+    tuning: defaultTuning,
+    proxy: undefined,
+    workers: defaultWorkerCount(),
+  };
+}
+
+async function configuredSetting(values: SettingValues, io: CliIo): Promise<PlanSetting> {
+  const config = await loadConfig({
+    ecuInfoPath: values['ecu-info'],
+    optionsPath: values.options,
+    env: io.env,
+    cwd: process.cwd(),
+  });
+  if (config.problem !== undefined) {
+    throw new UsageError(
+      `${config.problem.message}\nGive --active, --standby and --trust to plan without a configuration`,
+    );
+  }
+  const { ecuInfo, options } = config;
+  if (ecuInfo.bootloader !== 'directory' && ecuInfo.bootloader !== 'auto_detect') {
+    throw new UsageError(
+      `the slots of boot control ${ecuInfo.bootloader} are not known here; give --active, --standby and --trust`,
+    );
+  }
+  const slots = await readDirectorySlots(options.boot.directory.path);
+  const { proxyUrl, ...download } = options.download;
+  return {
+    tree: await slots.look(),
+    trustDirectory: options.trust.directory,
+    tuning: { ...defaultTuning, ...download },
+    proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),
+    workers: options.workers.count === 0 ? defaultWorkerCount() : options.workers.count,
+  };
+}
