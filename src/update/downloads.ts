@@ -9,6 +9,7 @@ import type { HttpSource } from '#net/http-source.ts';
 import { InflightBudget } from '#net/inflight-budget.ts';
 import { NetError } from '#net/net-error.ts';
 import type { WireRequest } from '#net/wire-request.ts';
+import { type Arrival, ArrivalLog } from './arrival-log.ts';
 import { partsOf } from './prepare-tree.ts';
 import type { PreparedTree } from './prepared-tree.ts';
 import type { ProgressMeter } from './progress-meter.ts';
@@ -22,13 +23,14 @@ const digestAttempts = 3;
 const unknownSizeCap = 16 * 1024 * 1024 * 1024;
 
 /** Fetches resources of an image and has them placed. One per update. */
-export class Downloads {
+export class Downloads implements Disposable {
   readonly #image: VerifiedImage;
   readonly #prepared: PreparedTree;
   readonly #source: HttpSource;
   readonly #budget: InflightBudget;
   readonly #meter: ProgressMeter;
   readonly #connections: number;
+  readonly #log: ArrivalLog;
 
   constructor(prepared: PreparedTree, source: HttpSource, connections: number, meter: ProgressMeter) {
     this.#image = prepared.image;
@@ -37,6 +39,20 @@ export class Downloads {
     this.#budget = new InflightBudget(() => source.bandwidthDelayBytes);
     this.#connections = connections;
     this.#meter = meter;
+    this.#log = new ArrivalLog(`${prepared.tree.work}/arrived`);
+  }
+
+  /** Places what had arrived, but was not placed yet, when an earlier run was cut short. */
+  async placeLeftovers(): Promise<void> {
+    for (const { arrival, ticket } of this.#log.leftovers()) {
+      const resource = this.#image.table.findDigest(Buffer.from(arrival.sha256, 'hex'));
+      if (resource < 0) this.#log.placed(ticket);
+      else await this.#store(resource, arrival, ticket, 'copy');
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#log[Symbol.dispose]();
   }
 
   /** Fetches these resources, several at a time; those that were found locally in the meantime are passed over. */
@@ -47,11 +63,8 @@ export class Downloads {
     }
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      for (;;) {
-        const resource = resources[next++];
-        if (resource === undefined) return;
+    const lane = async (queue: number[]): Promise<void> => {
+      for (let resource = queue.pop(); resource !== undefined; resource = queue.pop()) {
         either.throwIfAborted();
         const fetched = this.#prepared.state.request(resource) && (await this.#fetchOne(resource, either));
         if (fetched) continue;
@@ -59,10 +72,20 @@ export class Downloads {
         this.#meter.bytesToDownload -= Math.max(0, this.#sizeOf(resource));
       }
     };
+    // In the image's order, as the last is taken first.
+    const queue = resources.toReversed();
+    const large = queue.filter((resource) => this.#isLarge(resource));
+    const small = queue.filter((resource) => !this.#isLarge(resource));
+    // A few large files use the whole link; more of them at a time would only lose more when the daemon is killed.
+    const wide = Math.min(large.length, Math.max(1, Math.floor(this.#connections / 4)));
+    const narrow = Math.min(small.length, Math.max(1, this.#connections - wide));
     const clock = this.#meter.stopwatch('download');
     if (resources.length > 0) clock.enter();
     try {
-      const lanes = Array.from({ length: Math.min(this.#connections, resources.length) }, lane);
+      const lanes = [
+        ...Array.from({ length: wide }, () => lane(large)),
+        ...Array.from({ length: narrow }, () => lane(small)),
+      ];
       await Promise.all(
         lanes.map((running) =>
           running.catch((error: unknown) => {
@@ -78,8 +101,7 @@ export class Downloads {
 
   /** False when the content was found locally before it had arrived. */
   async #fetchOne(resource: number, signal: AbortSignal): Promise<boolean> {
-    const size = this.#sizeOf(resource);
-    const large = size < 0 || size > streamedBytes;
+    const large = this.#isLarge(resource);
     for (let attempt = 1; ; attempt++) {
       const retryCaching = attempt > 1;
       const result = await this.#attempt(resource, retryCaching, large, signal);
@@ -106,36 +128,61 @@ export class Downloads {
         ? await this.#stream(resource, retryCaching, signal)
         : await this.#small(resource, retryCaching, signal);
     } catch (error) {
+      if (!(error instanceof NetError)) throw error;
       // The server replaced the file while it was read: what came is of no use, the next try may be whole.
-      if (error instanceof NetError && error.code === 'entity_changed') return 'bad';
+      if (error.code === 'entity_changed') return 'bad';
+      // Room for the file itself, but not for what keeps it resumable as well.
+      if (error.code === 'no_space' && large) return this.#stream(resource, retryCaching, signal, false);
       throw error;
     }
   }
 
   async #small(resource: number, retryCaching: boolean, signal: AbortSignal): Promise<StoreResult> {
     const { encoding } = this.#image.locate(resource);
-    // What is asked for counts until a worker has written it: an interruption loses no more than the budget.
+    // What is asked for and has not arrived is lost when the daemon is killed: that is what the budget bounds.
     const share = Math.max(1, this.#sizeOf(resource));
     await this.#budget.acquire(share, signal);
+    let arrival: Arrival;
+    let ticket: number;
     try {
       const bytes = await this.#source.readAll(this.#request(resource, retryCaching), this.#wire(), signal);
-      const job = { kind: 'store', resource, bytes, encoding } satisfies StoreJob;
-      return await this.#prepared.crew.one<StoreResult>(job, transferable(bytes));
+      arrival = { sha256: this.#image.table.resourceHex(resource), encoding, bytes };
+      ticket = this.#log.keep(arrival);
     } finally {
       this.#budget.release(share);
     }
+    return this.#store(resource, arrival, ticket, 'download');
+  }
+
+  async #store(
+    resource: number,
+    { bytes, encoding }: Arrival,
+    ticket: number,
+    countAs: StoreJob['countAs'],
+  ): Promise<StoreResult> {
+    const job = { kind: 'store', resource, bytes, encoding, countAs } satisfies StoreJob;
+    const result = await this.#prepared.crew.one<StoreResult>(job, transferable(bytes));
+    this.#log.placed(ticket);
+    return result;
   }
 
   /** Decoded and hashed while it streams; what has arrived survives an interruption in the part file. */
-  async #stream(resource: number, retryCaching: boolean, signal: AbortSignal): Promise<StoreResult> {
+  async #stream(
+    resource: number,
+    retryCaching: boolean,
+    signal: AbortSignal,
+    resumable = true,
+  ): Promise<StoreResult> {
     const { encoding } = this.#image.locate(resource);
     const part = `${partsOf(this.#prepared.tree)}/${this.#image.table.resourceHex(resource)}`;
-    const output = encoding === 'identity' ? part : `${part}.out`;
-    const wire = this.#source.read({ ...this.#request(resource, retryCaching), part }, this.#wire(), signal);
-    const good =
-      encoding === 'identity'
-        ? await this.#verify(resource, wire, undefined)
-        : await this.#verify(resource, decoded(wire), output);
+    // Plain content is its own part file.
+    const isPart = encoding === 'identity' && resumable;
+    const output = isPart ? part : `${part}.out`;
+    if (!resumable) await rm(part, { force: true });
+    const request = { ...this.#request(resource, retryCaching), part: resumable ? part : undefined };
+    const wire = this.#source.read(request, this.#wire(), signal);
+    const content = encoding === 'identity' ? wire : decoded(wire);
+    const good = await this.#verify(resource, content, isPart ? undefined : output);
     if (!good) {
       await rm(part, { force: true });
       await rm(output, { force: true });
@@ -197,6 +244,11 @@ export class Downloads {
         meter.downloadErrors++;
       },
     };
+  }
+
+  #isLarge(resource: number): boolean {
+    const size = this.#sizeOf(resource);
+    return size < 0 || size > streamedBytes;
   }
 
   #sizeOf(resource: number): number {

@@ -174,9 +174,10 @@ export class UpdateWorld {
 
   async serve(...[request, response]: Parameters<Handler>): Promise<void> {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
-    const before = response.socket?.bytesWritten ?? 0;
+    const { socket } = request;
+    const before = socket.bytesWritten;
     response.on('close', () => {
-      this.sent += Math.max(0, (response.socket?.bytesWritten ?? before) - before);
+      this.sent += socket.bytesWritten - before;
     });
     if (await this.intercept(path, request, response)) return;
     const file = join(this.#serverDirectory, path);

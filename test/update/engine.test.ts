@@ -200,6 +200,7 @@ describe('update engine', () => {
     const first = world.sent;
     const { image } = await world.update();
     assert.deepEqual(await world.differences(image), []);
+    assert.ok(world.sent >= 200 * 20_000);
     // All contents once, and at most what was under way on eight connections twice.
     assert.ok(world.sent < 200 * 20_400 + 8 * 20_400 + 60_000, `sent ${first} + ${world.sent - first}`);
   });

@@ -12,6 +12,8 @@ export interface StoreJob {
   /** As it came over the wire. */
   readonly bytes: Uint8Array;
   readonly encoding: 'identity' | 'zstd';
+  /** What came over the wire in an earlier run counts as copied. */
+  readonly countAs: 'copy' | 'download';
 }
 
 /** Places content that was streamed to a file of the standby file system and verified on its way. */
@@ -40,7 +42,7 @@ export function store(state: SharedState, writer: SlotWriter, job: StoreJob): St
   }
   if (state.table.findDigest(hash('sha256', content, 'buffer')) !== job.resource) return 'bad';
   return claimed(state, job.resource, () => {
-    placeBytes(state, writer, job.resource, content, 'download');
+    placeBytes(state, writer, job.resource, content, job.countAs);
   });
 }
 
