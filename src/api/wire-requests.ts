@@ -1,4 +1,5 @@
 import { create, isMessage } from '@bufbuild/protobuf';
+import { maxEcuIdLength } from '#domain/ecu.ts';
 import type { EcuAnswer, NamedRequest, UpdateRequest } from '#ecu/ecu.ts';
 import {
   AbortFailureType,
@@ -22,9 +23,9 @@ import { maxReportedEcus } from './wire-report.ts';
 
 export function updateRequestFromWire(wire: WireUpdateRequest): UpdateRequest {
   const entries = wire.ecu.map(({ ecuId, version, url, cookies, releaseName, releaseId, imageId }) => {
-    return { ecuId, version, url, cookies, releaseName, releaseId, imageId };
+    return { ecuId: cutName(ecuId), version, url, cookies, releaseName, releaseId, imageId };
   });
-  return { entries, requestId: wire.requestId, origin: wire };
+  return { entries, requestId: cutName(wire.requestId), origin: wire };
 }
 
 export function updateRequestToWire({ entries, requestId, origin }: UpdateRequest): WireUpdateRequest {
@@ -33,7 +34,7 @@ export function updateRequestToWire({ entries, requestId, origin }: UpdateReques
 }
 
 export function rollbackRequestFromWire(wire: RollbackRequest): NamedRequest {
-  return { ecuIds: wire.ecu.map(({ ecuId }) => ecuId), requestId: wire.requestId, origin: wire };
+  return namedRequestFromWire(wire);
 }
 
 export function rollbackRequestToWire({ ecuIds, requestId, origin }: NamedRequest): RollbackRequest {
@@ -42,7 +43,7 @@ export function rollbackRequestToWire({ ecuIds, requestId, origin }: NamedReques
 }
 
 export function abortRequestFromWire(wire: AbortRequest): NamedRequest {
-  return { ecuIds: wire.ecu.map(({ ecuId }) => ecuId), requestId: wire.requestId, origin: wire };
+  return namedRequestFromWire(wire);
 }
 
 export function abortRequestToWire({ ecuIds, requestId, origin }: NamedRequest): AbortRequest {
@@ -81,6 +82,16 @@ export function abortAnswersFromWire(wire: AbortResponse): EcuAnswer[] {
   return answersFromWire(wire.ecu, (result) => {
     return result === AbortFailureType.ABORT_NO_FAILURE ? 'NO_FAILURE' : 'RECOVERABLE';
   });
+}
+
+function namedRequestFromWire(wire: RollbackRequest | AbortRequest): NamedRequest {
+  const ecuIds = wire.ecu.map(({ ecuId }) => cutName(ecuId));
+  return { ecuIds, requestId: cutName(wire.requestId), origin: wire };
+}
+
+/** Longer than any ECU's name, so that it stays nobody's; but not longer than logs and answers bear. */
+function cutName(name: string): string {
+  return name.length > maxEcuIdLength ? name.slice(0, maxEcuIdLength + 1).toWellFormed() : name;
 }
 
 function answerToWire({ ecuId, result, message }: EcuAnswer) {

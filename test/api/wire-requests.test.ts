@@ -24,6 +24,14 @@ describe('a request that is passed on', () => {
     assert.equal(fromBinary(UpdateRequestSchema, sent).ecu[0]?.version, '2');
   });
 
+  it('names nobody with a name that is too long, and does not carry it around', () => {
+    const long = { ecuId: 'x'.repeat(100_000) };
+    const { entries, requestId } = updateRequestFromWire(
+      create(UpdateRequestSchema, { ecu: [long], requestId: 'y'.repeat(100_000) }),
+    );
+    assert.deepEqual([entries[0]?.ecuId.length, requestId.length], [129, 129]);
+  });
+
   it('can be made without one that arrived', () => {
     assert.deepEqual(
       abortRequestToWire({ ecuIds: ['a', 'b'], requestId: 'r' }).ecu.map(({ ecuId }) => ecuId),

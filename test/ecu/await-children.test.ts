@@ -35,9 +35,11 @@ describe('waiting for children before a reboot', () => {
     take(ecuStatus('c1', { status: 'FAILURE' }));
     await Promise.resolve();
     assert.equal(end, undefined, 'g1 said last that it updates');
+    const done = performance.now();
     take(ecuStatus('c1', { status: 'FAILURE' }), ecuStatus('g1'));
     await wait;
     assert.equal(end, 'done');
+    assert.ok(performance.now() - done < 500, 'it is told, and does not only look from time to time');
   });
 
   it('ends at its limit, and says for whom it has waited', async () => {

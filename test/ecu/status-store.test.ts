@@ -185,7 +185,8 @@ describe('an ECU that accepted a request', () => {
   });
 
   it('is not judged by an answer to a poll from before', () => {
-    const { store, clock } = storeOf();
+    const { store, clock, take } = storeOf();
+    take('c1', ecuStatus('c1'));
     const before = clock.now;
     clock.now += 10;
     store.accept(['c1']);
