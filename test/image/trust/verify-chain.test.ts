@@ -89,6 +89,13 @@ describe('verifyChain', () => {
     refuses(issue(forger, 'sign.example'), await store(t, root, intermediate), 'certificate_not_trusted');
   });
 
+  it('refuses a certificate that an installed key signed in the name of somebody else', async (t) => {
+    const root = makeRoot('root.example');
+    const leaf = issue(root, 'sign', { issuer: { commonName: 'other.example' } });
+    assert.ok(new X509Certificate(leaf.pem).verify(root.key.publicKey));
+    refuses(leaf, await store(t, root), 'certificate_not_trusted');
+  });
+
   it('refuses a certificate that was changed after it was issued', async (t) => {
     const chain = makeChain();
     const trust = await installChain(await scratchDirectory(t), chain);
