@@ -52,7 +52,7 @@ function judge(followed: Followed, status: EcuStatus): JobEnd {
   if (version !== undefined && status.firmwareVersion !== version) {
     return { ...end, ok: false, message: `SUCCESS, but it runs ${status.firmwareVersion}, not ${version}` };
   }
-  return { ...end, ok: true, message: `runs ${status.firmwareVersion}` };
+  return { ...end, ok: true, message: `runs ${status.firmwareVersion || 'a release without a version'}` };
 }
 
 /** Tells from Status answers when the jobs that a request started have ended, and how. */

@@ -83,6 +83,12 @@ test('a job that ended between two polls with the very status of before is taken
   assert.equal(failedAgain.ends[0]?.ok, false);
 });
 
+test('a release without a version is told as such', () => {
+  const job = follow(undefined, [wanted]);
+  watch(job, [ecuStatus('a', { firmwareVersion: '' })]);
+  assert.equal(job.ends[0]?.message, 'runs a release without a version');
+});
+
 test('an ECU that never comes back stays open', () => {
   const job = follow('2.0');
   watch(job, [updating, ...Array.from({ length: 100 }, () => undefined)]);
