@@ -118,8 +118,10 @@ describe('buildImage', () => {
     assert.equal(first.length, 5 + 4 + 1);
     assert.deepEqual(contents(output('2')), first);
     assert.deepEqual(contents(output('3')), first);
-    const paths = readFileSync(join(output('1'), 'regulars.txt'), 'utf8').match(/'[^']*'/g);
-    assert.deepEqual(paths, ["'/a-b'", "'/a/x'", "'/a/z'", "'/b/y'", "'/b/z'"]);
+    const regulars = readFileSync(join(output('1'), 'regulars.txt'), 'utf8');
+    assert.deepEqual(regulars.match(/'[^']*'/g), ["'/a-b'", "'/a/x'", "'/a/z'", "'/b/y'", "'/b/z'"]);
+    // Existing clients take inode 0 for none.
+    assert.match(regulars, /,2,[0-9a-f]{64},'\/a\/z',1,1,\n.*\n.*,2,[0-9a-f]{64},'\/b\/z',1,1,$/);
   });
 
   it('compresses what is large enough and gets small enough, in frames that tell their size', async (t) => {
@@ -169,6 +171,7 @@ describe('buildImage', () => {
       'var/log/deep/y.log',
       'x.log',
       'X.LOG',
+      'Y.LOG',
       'lib/cache/b',
       'dev/null',
     ];
@@ -183,6 +186,7 @@ describe('buildImage', () => {
       '/var/log',
       '/var/log/deep',
       '/X.LOG',
+      '/Y.LOG',
       '/cache/keep',
       '/lib/cache/b',
       '/x.log',
