@@ -86,12 +86,14 @@ export class FileTableBuilder {
     this.#addEntry(entryKinds.symlink, path, 0o777, uid, gid, from, written);
   }
 
-  addRegular(file: RegularEntry): void {
+  /** Returns the resource number of the file's content. */
+  addRegular(file: RegularEntry): number {
     const resource = this.#addResource(file);
     const group = file.inode === undefined ? 0 : this.#groupOf(file);
     const { path, mode, uid, gid } = file;
     const entry = this.#addEntry(entryKinds.regular, path, mode, uid, gid, resource, group);
     if (resource === this.#resourceEntries.length) this.#resourceEntries.push(entry);
+    return resource;
   }
 
   /** Checks what needs all entries, and packs them without copying. The builder is spent afterwards. */

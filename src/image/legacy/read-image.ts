@@ -28,6 +28,8 @@ import { readSignedLines } from './signed-lines.ts';
 const maxCertificateBytes = 64 * 1024;
 const maxMetafileBytes = 1024 * 1024 * 1024;
 const maxPersistentBytes = 16 * 1024 * 1024;
+/** Persistents are few: people write them. */
+const maxPersistents = 10_000;
 
 export interface ReadImageOptions {
   /** Where the image lies, with or without a slash at its end. A query is dropped, as existing clients do. */
@@ -93,8 +95,8 @@ class DescriptionReader {
     });
     await this.#readLines(claims.regular, maxMetafileBytes, (line) => {
       const file = parseRegularLine(line);
-      builder.addRegular(file);
-      if (file.compression !== undefined) compression.add(file.sha256, file.compression);
+      const resource = builder.addRegular(file);
+      if (file.compression !== undefined) compression.add(resource, file.compression);
     });
     return { table: builder.finish(), compression };
   }
@@ -107,6 +109,9 @@ class DescriptionReader {
       const path = parsePersistentLine(line).replace(/(?<=[^/])\/$/, '');
       checkPath(path);
       paths.add(path);
+      if (paths.size > maxPersistents) {
+        throw new ImageError('too_many_entries', `more than ${maxPersistents} paths to carry over`);
+      }
     });
     return [...paths];
   }
@@ -140,15 +145,15 @@ class DescriptionReader {
 /** Which extension a compressed file's name has: nearly always the same one, so that only exceptions are held. */
 class CompressionNames {
   #usual: Compression | undefined;
-  readonly #others = new Map<string, Compression>();
+  readonly #others = new Map<number, Compression>();
 
-  add(sha256: string, compression: Compression): void {
+  add(resource: number, compression: Compression): void {
     this.#usual ??= compression;
-    if (compression !== this.#usual) this.#others.set(sha256, compression);
+    if (compression !== this.#usual) this.#others.set(resource, compression);
   }
 
-  of(sha256: string): Compression {
-    return this.#others.get(sha256) ?? this.#usual ?? 'zst';
+  of(resource: number): Compression {
+    return this.#others.get(resource) ?? this.#usual ?? 'zst';
   }
 }
 
@@ -165,8 +170,8 @@ function locator(
       : urlBelow(baseUrl, `${claims.compressedRootfsDirectory}/`);
   return (resource) => {
     if (compressed !== undefined && table.isCompressed(resource)) {
-      const sha256 = table.resourceHex(resource);
-      return { url: urlBelow(compressed, `${sha256}.${compression.of(sha256)}`), encoding: 'zstd' };
+      const name = `${table.resourceHex(resource)}.${compression.of(resource)}`;
+      return { url: urlBelow(compressed, name), encoding: 'zstd' };
     }
     const path = table.path(table.resourceEntry(resource));
     return { url: urlBelow(plain, path.slice(1)), encoding: 'identity' };

@@ -180,7 +180,13 @@ describe('readLegacyImage refuses', () => {
     );
   });
 
-  it('nothing that the fetcher could not fetch: its error goes through', async (t) => {
+  it('more persistents than people write', async (t) => {
+    const reader = await Reader.create(t);
+    const persistents = Array.from({ length: 10_001 }, (_, i) => `'/p${i}'`);
+    await reader.refuses(reader.image({ persistents }), 'too_many_entries', /^persistents.txt:10001: /);
+  });
+
+  it('with the error of the fetcher, when that cannot fetch a file', async (t) => {
     const reader = await Reader.create(t);
     const files = reader.image(tree);
     files.delete('symlinks.txt');
