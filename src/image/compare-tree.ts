@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { createHash, hash } from 'node:crypto';
+import { createReadStream, lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { entryKinds, type FileTable } from './file-table.ts';
 
 /** One way in which a tree is not what the image says. */
@@ -18,6 +18,12 @@ export interface CompareOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Files up to this many bytes are read at once. */
+const smallBytes = 64 * 1024;
+
+/** The event loop gets its turn after so many entries. */
+const entriesPerTurn = 32;
+
 /**
  * Compares a directory tree with an image entry by entry: paths, types, modes with setuid and sticky bits, owners,
  * symlink targets, hard links, sizes and bytes. Reads every file once.
@@ -33,10 +39,11 @@ export async function* compareTree(
   const inodeOfGroup = new Map<number, number>();
   const groupOfInode = new Map<number, number>();
   for (let entry = 0; entry < table.entryCount; entry++) {
+    if (entry % entriesPerTurn === 0) await setImmediate();
     signal?.throwIfAborted();
     const path = table.path(entry);
     if (isExcepted(path)) continue;
-    const stats = await statOf(root + path);
+    const stats = statOf(root + path);
     if (stats === undefined) {
       yield { path, what: 'is missing' };
       continue;
@@ -83,29 +90,36 @@ async function entryProblems(
   if (owners && (stats.uid !== table.uid(entry) || stats.gid !== table.gid(entry))) {
     problems.push(`belongs to ${stats.uid}:${stats.gid}, should to ${table.uid(entry)}:${table.gid(entry)}`);
   }
-  if (kind === entryKinds.symlink && (await readlink(path)) !== table.target(entry)) {
+  if (kind === entryKinds.symlink && readlinkSync(path) !== table.target(entry)) {
     problems.push('points elsewhere');
   }
-  if (kind === entryKinds.regular && (await sha256Of(path)) !== table.resourceHex(table.resource(entry))) {
+  if (
+    kind === entryKinds.regular &&
+    (await sha256Of(path, stats.size)) !== table.resourceHex(table.resource(entry))
+  ) {
     problems.push('has other content');
   }
   return problems;
 }
 
-async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
+/** Small files with synchronous calls: the promises would cost several times what the reading does. */
+async function sha256Of(path: string, size: number): Promise<string | undefined> {
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    if (size <= smallBytes) return hash('sha256', readFileSync(path));
+    const large = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+      large.update(chunk as Buffer);
+    }
+    return large.digest('hex');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
     throw error;
   }
-  return hash.digest('hex');
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+function statOf(path: string): Stats | undefined {
   try {
-    return await lstat(path);
+    return lstatSync(path);
   } catch {
     return undefined;
   }
