@@ -26,6 +26,8 @@ await using engine = new UpdateEngine({
   tuning: defaultTuning,
   proxy: undefined,
   clientVersion: 'bench',
+  ownersReport: `${state}/unset-owners.txt`,
+  log: { info() {}, warn() {}, error() {} },
 });
 const lag = monitorEventLoopDelay({ resolution: 5 });
 lag.enable();

@@ -84,6 +84,8 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
       workers: options.workers.count === 0 ? defaultWorkerCount() : options.workers.count,
       tuning: { ...defaultTuning, ...download },
       clientVersion: otaclientVersion,
+      ownersReport: join(state, 'unset-owners.txt'),
+      log,
       proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),
     }),
   );

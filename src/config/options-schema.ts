@@ -159,13 +159,12 @@ export const optionsSchema = z.object({
     )
     .prefault({}),
   workers: z
-    .object({ count: int(0, 0, 64, 'threads that hash and copy; 0 chooses by the number of cores') }, section)
+    .object({ count: int(0, 0, 8, 'threads that hash and copy; 0 chooses by the number of cores') }, section)
     .prefault({}),
   limits: z
     .object(
       {
         message_bytes: int(4_194_304, 65_536, 67_108_864, 'largest gRPC message that is taken or sent'),
-        image_entries: int(4_000_000, 1, 4_000_000, 'most entries that an image may have'),
       },
       section,
     )

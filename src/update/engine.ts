@@ -1,5 +1,8 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Slots } from '#boot/slots.ts';
 import type { FailureCode } from '#domain/failure.ts';
+import type { Log } from '#domain/log.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import { loadTrustStore } from '#image/trust/trust-store.ts';
@@ -26,6 +29,9 @@ export interface EngineOptions {
   readonly proxy: URL | undefined;
   /** Told to servers in User-Agent. */
   readonly clientVersion: string;
+  /** Where owners are listed that could not be set, because the daemon is not root. */
+  readonly ownersReport: string;
+  readonly log: Log;
 }
 
 /**
@@ -66,12 +72,24 @@ export class UpdateEngine implements AsyncDisposable {
     return this.#step('placing', context, async () => {
       const source = this.#source;
       if (source === undefined) throw new Error('place was called before verify');
-      return placeFiles(plan, source, this.#options.tuning.connections, context);
+      const staged = await placeFiles(plan, source, this.#options.tuning.connections, context);
+      await this.#reportOwners(staged);
+      return staged;
     });
   }
 
   async persist(staged: StagedTree, context: StepContext): Promise<StagedTree> {
     return this.#step('placing', context, () => persistFiles(staged, context));
+  }
+
+  async #reportOwners({ image: { table }, unowned }: StagedTree): Promise<void> {
+    const { ownersReport, log } = this.#options;
+    await rm(ownersReport, { force: true });
+    if (unowned.length === 0) return;
+    const lines = unowned.map((entry) => `${table.uid(entry)}:${table.gid(entry)} ${table.path(entry)}`);
+    await mkdir(dirname(ownersReport), { recursive: true });
+    await writeFile(ownersReport, `${lines.join('\n')}\n`);
+    log.warn({ entries: unowned.length, report: ownersReport }, 'owners could not be set: the daemon is not root');
   }
 
   /** One pool of connections per update: its cookies belong to one request. */

@@ -78,8 +78,14 @@ export async function placeFiles(
     signal.throwIfAborted();
     await crew[Symbol.asyncDispose]();
     await rm(tree.work, { recursive: true, force: true });
-    return { image, tree, unownedEntries: state.data.unowned.reduce((sum, flag) => sum + flag, 0) };
+    return { image, tree, unowned: entriesWith(state.data.unowned) };
   });
+}
+
+function entriesWith(flags: Uint8Array): number[] {
+  const entries: number[] = [];
+  for (let entry = 0; entry < flags.length; entry++) if (flags[entry] === 1) entries.push(entry);
+  return entries;
 }
 
 function stillWanted({ prepared: { state } }: DeltaPlan): number[] {

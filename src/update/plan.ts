@@ -19,7 +19,7 @@ export interface StagedTree {
   readonly image: VerifiedImage;
   readonly tree: StandbyTree;
   /** Entries whose owner could not be set because the daemon is not root. */
-  readonly unownedEntries: number;
+  readonly unowned: readonly number[];
 }
 
 /** Regular files of a table and their bytes; hard-linked names count one by one. */

@@ -141,6 +141,8 @@ export class UpdateWorld {
       },
       proxy: undefined,
       clientVersion: 'test',
+      ownersReport: join(this.directory, 'state/unset-owners.txt'),
+      log: { info() {}, warn() {}, error() {} },
     });
   }
 

@@ -41,7 +41,7 @@ class OneFileEngine implements BuildSteps {
 
   async place({ prepared: { image, tree } }: DeltaPlan): Promise<StagedTree> {
     await writeFile(join(tree.root, 'version'), this.#version);
-    return { image, tree, unownedEntries: 0 };
+    return { image, tree, unowned: [] };
   }
 
   async persist(staged: StagedTree): Promise<StagedTree> {
