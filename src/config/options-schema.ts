@@ -65,7 +65,7 @@ export const optionsSchema = z.object({
     .object(
       {
         request_timeout_ms: ms(
-          6000,
+          8000,
           'limit for the answer of a child to Update, Rollback or Abort; shrinks per hop',
         ),
         status_timeout_ms: ms(6000, 'limit for the answer of a child to Status'),
