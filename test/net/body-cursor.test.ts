@@ -74,6 +74,21 @@ describe('a body whose connection breaks', () => {
   });
 });
 
+it('a range that is longer than it announced is not used beyond that', async () => {
+  const body = content(1000);
+  await using server = await WireServer.start((request, response) => {
+    if (server.seen.length === 1) return serveTorn(request, response, body, 100);
+    if (server.seen.length > 2) return void serveRange(request, response, body);
+    response.writeHead(206, { 'content-range': 'bytes 100-899/1000' });
+    response.write(Buffer.concat([body.subarray(100, 900), content(50)]));
+    response.end();
+  });
+  await using source = quickSource(server.origin);
+  const meter = new CountingMeter();
+  assertSame(await source.readAll({ url: server.url('a'), maxBytes: 5000 }, meter, never), body);
+  assert.equal(meter.failures.length, 2);
+});
+
 describe('a long body with a part file', () => {
   it('is asked for in segments, so that an interruption loses little', async (t) => {
     const body = content(1000 * kibi);
@@ -173,17 +188,19 @@ describe('a body that changes on the server', () => {
 
   it('is an error once bytes were handed out, and the part file forgets them', async (t) => {
     const [old, young] = [content(600 * kibi), content(700 * kibi)];
-    let current = old;
-    await using server = await WireServer.start((request, response) => {
-      serveRange(request, response, current, { etag: current === old ? '"old"' : '"young"' });
-      current = young;
+    const seen = Promise.withResolvers<void>();
+    await using server = await WireServer.start(async (request, response) => {
+      const first = server.seen.length === 1;
+      if (!first) await seen.promise;
+      serveRange(request, response, first ? old : young, { etag: first ? '"old"' : '"young"' });
     });
     await using source = quickSource(server.origin);
     const part = join(await scratchDirectory(t), 'part');
     const request = { url: server.url('a'), maxBytes: 1000 * kibi, part };
-    await assert.rejects(collect(source.read(request, new CountingMeter(), never)), {
-      code: 'entity_changed',
-    });
+    const chunks = source.read(request, new CountingMeter(), never);
+    await chunks.next();
+    seen.resolve();
+    await assert.rejects(collect(chunks), { code: 'entity_changed' });
     assertSame(await collect(source.read(request, new CountingMeter(), never)), young);
   });
 
