@@ -96,6 +96,23 @@ describe('readSignedLines', () => {
     await refuses({ content: 'a\nbc', maxBytes: 3 }, 'metadata_too_large', /3 bytes/);
   });
 
+  it('does not collect a line that never ends', async () => {
+    const chunk = Buffer.alloc(64 * 1024, 'a');
+    const signed = sha256(Buffer.alloc(400 * chunk.length, 'a'));
+    const before = process.memoryUsage().arrayBuffers;
+    let held = 0;
+    async function* oneLine(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 400; i++) yield chunk;
+      held = process.memoryUsage().arrayBuffers - before;
+    }
+    const text = { name: 'x', sha256: signed, maxBytes: 1e9, chunks: oneLine() };
+    await assert.rejects(
+      readSignedLines(text, () => {}, new AbortController().signal),
+      (error) => error instanceof ImageError && error.code === 'metadata_too_large',
+    );
+    assert.ok(held < 8 * 1024 * 1024, `${held} bytes of 26 million were held`);
+  });
+
   it('stops an endless source at the cap, and closes it', async () => {
     let closed = false;
     async function* endless(): AsyncGenerator<Uint8Array> {
