@@ -37,6 +37,7 @@ let before = started;
 const mark = (name: string): void => {
   marks[name] = Math.round(performance.now() - before);
   before = performance.now();
+  if (process.env['MEMORY'] !== undefined) console.error(name, process.memoryUsage());
 };
 const meter = new ProgressMeter('bench');
 const context = { meter, signal: new AbortController().signal };

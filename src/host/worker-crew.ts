@@ -87,9 +87,14 @@ export class WorkerCrew implements AsyncDisposable {
     return Promise.all(this.#members.map((member) => this.#send<Result>(member, job, [])));
   }
 
-  /** Gives a job to one worker, in turn. `transfer` moves buffers instead of copying them. */
+  /** Gives a job to the worker that has least to do. `transfer` moves buffers instead of copying them. */
   async one<Result>(job: object, transfer: ArrayBuffer[] = []): Promise<Result> {
-    const member = this.#members[this.#turn++ % this.#members.length];
+    const from = this.#turn++;
+    let member = this.#members[from % this.#members.length];
+    for (let i = 1; i < this.#members.length; i++) {
+      const other = this.#members[(from + i) % this.#members.length];
+      if (other !== undefined && other.pending.size < (member?.pending.size ?? 0)) member = other;
+    }
     if (member === undefined) throw new Error('the crew has no workers');
     return this.#send<Result>(member, job, transfer);
   }

@@ -48,13 +48,12 @@ export async function prepareTree(
     const tree = await slots.prepare(signal);
     await mkdir(asideOf(tree), { recursive: true });
     await removeOtherParts(tree, table);
-    // Members take turns: the walk goes to one worker while the others clear the standby slot.
+    // The walk keeps one worker busy while the others clear the standby slot.
     const walked = crew.one<CandidateData>({ kind: 'walk', root: tree.activeRoot } satisfies WalkJob);
     walked.catch(() => {});
     const cleared = await crew.one<ClearResult>({ kind: 'clear' } satisfies ClearJob);
     const strangers = cleared.list.entries.reduce((sum, entry) => sum + (entry < 0 ? 1 : 0), 0);
     meter.filesToRemove = state.total('removed') + strangers + cleared.doomed.length;
-    const active = await walked;
     if (cleared.list.count > 0) {
       meter.stopwatch('copy').enter();
       state.seek('nextCandidate', 0);
@@ -66,6 +65,7 @@ export async function prepareTree(
     state.seek('nextResource', 0);
     const putAside = (await readdir(asideOf(tree))).length > 0;
     await crew.all({ kind: 'adopt', aside: putAside ? asideOf(tree) : undefined } satisfies AdoptJob);
+    const active = await walked;
     signal.throwIfAborted();
     return { image, tree, state, crew, active };
   });
