@@ -24,7 +24,7 @@ export interface DaemonRun {
 }
 
 /** Exit codes of the daemon; the one for a reboot is the option `reboot.exit_code`. */
-export const daemonExitCodes = {
+const daemonExitCodes = {
   /** Ended on request. */
   ended: 0,
   /** Could not start, or went wrong in a way that a new start may mend: the log says how. */

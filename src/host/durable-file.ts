@@ -52,7 +52,7 @@ export async function makeDirectoryDurably(path: string, mode = 0o755): Promise<
 }
 
 /** Makes the names in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

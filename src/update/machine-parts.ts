@@ -44,7 +44,7 @@ export interface EcuContext extends JobProducts {
 }
 
 /** Nothing made: what is not needed any more is let go, so that its memory is. */
-export const nothingMade: JobProducts = {
+const nothingMade: JobProducts = {
   image: undefined,
   prepared: undefined,
   plan: undefined,

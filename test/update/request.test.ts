@@ -16,7 +16,7 @@ const entry: UpdateRequestEntry = {
 
 function valid(change: Partial<UpdateRequestEntry>): ReleaseRequest {
   const request = validateUpdateRequest({ ...entry, ...change }, 'r1');
-  assert.ok(!(request instanceof OtaFailure), String(request));
+  assert.ok(!(request instanceof OtaFailure), 'refused');
   return request;
 }
 
