@@ -32,8 +32,9 @@ export async function runJob(job: Job, io: CliIo): Promise<void> {
   const answers = await job.send(requestId, { signal: io.signal, budgetMs: 30_000 });
   tellAnswers(answers, { kind, host, json: false, requestId }, io);
   const accepted = acceptedIds(answers);
-  if (!ecuIds.every((id) => accepted.includes(id))) {
-    throw new DemoError('request_refused', `the ${kind} request was not accepted by every ECU`);
+  const others = ecuIds.filter((id) => !accepted.includes(id));
+  if (others.length > 0) {
+    throw new DemoError('request_refused', `the ${kind} request was not accepted by ${others.join(', ')}`);
   }
   io.stdout.write('\n');
   const targets = ecuIds.map((ecuId) => ({ ecuId, version }));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { DemoError } from './demo-error.ts';
 
 /** A port that is in use, and by whom where that can be found out. */
@@ -26,7 +27,7 @@ export async function freePort(
   for (let port = wanted; port < Math.min(wanted + attempts, 65_536); port++) {
     const busy = await firstBusy(hosts, port);
     if (busy === undefined) return { port, taken };
-    taken ??= { host: busy, port, holder: await holderOf(port) };
+    taken ??= { host: busy, port, holder: await holderOf(busy, port) };
   }
   throw new DemoError('no_port', `none of the ports from ${wanted} on is free on ${hosts.join(', ')}`);
 }
@@ -50,14 +51,18 @@ async function firstBusy(hosts: readonly string[], port: number): Promise<string
 }
 
 /** Who listens on a port, from /proc: proc_net_tcp(5) has the sockets' inodes, /proc/PID/fd the processes'. */
-async function holderOf(port: number): Promise<string> {
+async function holderOf(host: string, port: number): Promise<string> {
+  // Addresses are shown as numbers in the byte order of the machine, which is little-endian here.
+  const address = Buffer.from(host.split('.').map(Number)).reverse().toString('hex').toUpperCase();
   const inodes = new Set<string>();
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1);
     for (const line of lines) {
       const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
+      const [at = '', number = ''] = local.split(':');
+      const isThere = at.endsWith(address) || /^0+$/.test(at);
       const isListening = state === '0A';
-      if (isListening && Number.parseInt(local.split(':')[1] ?? '', 16) === port) inodes.add(inode);
+      if (isListening && isThere && Number.parseInt(number, 16) === port) inodes.add(inode);
     }
   }
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -67,8 +72,11 @@ async function holderOf(port: number): Promise<string> {
       const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
       const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return `process ${pid} (${command.replaceAll('\0', ' ').trim().slice(0, 80)})`;
+      const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      const words = command
+        .filter((word) => word !== '' && !word.startsWith('-'))
+        .map((word) => basename(word));
+      return `process ${pid} (${words.join(' ').slice(0, 60)})`;
     }
   }
   return 'another process';

@@ -45,6 +45,8 @@ export interface BuildReleasesOptions extends RecipeOptions {
   readonly packages: readonly InstalledPackage[];
   /** Keeps what was built, by content. */
   readonly cache: string;
+  /** Where to build: a directory that does not exist yet, on the cache's file system. */
+  readonly workshop: string;
   readonly signal: AbortSignal;
 }
 
@@ -71,8 +73,10 @@ export async function buildReleases(options: BuildReleasesOptions): Promise<Rele
   let note = await readNote(home);
   const cached = note !== undefined;
   if (note === undefined) {
+    note = await build(options.workshop, trees, signal);
     await rm(cache, { recursive: true, force: true });
-    note = await build(home, trees, signal);
+    await mkdir(cache, { recursive: true });
+    await rename(options.workshop, home);
   }
   const trustDirectory = join(home, 'trust');
   const open = async (version: ReleaseVersion): Promise<Release> => {
@@ -89,22 +93,20 @@ export async function buildReleases(options: BuildReleasesOptions): Promise<Rele
   return { first: await open(one), second: await open(two), trustDirectory, cached };
 }
 
-/** Whole or not at all: everything is made under another name, which is changed at the end. */
 async function build(
-  home: string,
+  directory: string,
   trees: Readonly<Record<ReleaseVersion, readonly TreeEntry[]>>,
   signal: AbortSignal,
 ): Promise<BuildNote> {
-  const unfinished = `${home}.unfinished`;
-  await mkdir(join(unfinished, 'trust'), { recursive: true });
-  const keys = await makeKeys({ directory: join(unfinished, 'keys'), chain: 'demo' });
-  for (const file of keys.trust) await copyFile(file, join(unfinished, 'trust', basename(file)));
+  await mkdir(join(directory, 'trust'), { recursive: true });
+  const keys = await makeKeys({ directory: join(directory, 'keys'), chain: 'demo' });
+  for (const file of keys.trust) await copyFile(file, join(directory, 'trust', basename(file)));
   const signer = await loadSigner({ certificate: keys.signCertificate, key: keys.signKey });
   const storedBytes: Record<ReleaseVersion, number> = { '1.0': 0, '2.0': 0 };
   for (const version of releaseVersions) {
     const report = await buildImage({
       source: treeSource(trees[version]),
-      output: join(unfinished, version),
+      output: join(directory, version),
       // A fleet's images are built once and compressed well; here somebody waits.
       compression: { level: 1 },
       persistents,
@@ -114,8 +116,7 @@ async function build(
     storedBytes[version] = report.storedBytes;
   }
   const note: BuildNote = { storedBytes };
-  await writeFile(join(unfinished, 'built.json'), JSON.stringify(note));
-  await rename(unfinished, home);
+  await writeFile(join(directory, 'built.json'), JSON.stringify(note));
   return note;
 }
 

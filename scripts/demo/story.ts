@@ -55,7 +55,7 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   );
   if (options.keep) run.keep();
 
-  const releases = await showReleases(options, words, io.signal);
+  const releases = await showReleases(options, join(run.path, 'build'), words, io.signal);
   const server = stack.use(await serveReleases(releases));
   const port = await choosePort(options, words);
   const ecus = await makeFleet({
@@ -81,15 +81,16 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
     await showVehicle(scene);
     await showUpdate(scene);
     await showRollback(scene);
-    const fallen = restarts.filter(({ kind }) => kind === 'unexpected');
-    if (fallen.length > 0) {
-      const told = fallen.map(({ ecuId, end }) => `the daemon of ${ecuId} ended by itself (${end})`);
-      throw new DemoError('daemon_failed', told.join('\n'));
+    if (restarts.some(({ kind }) => kind === 'unexpected')) {
+      throw new DemoError('daemon_failed', 'every job was done, but not all daemons kept running');
     }
   } catch (error) {
     if (!io.signal.aborted) {
       run.keep();
       words.line();
+      for (const { ecuId, kind, end } of restarts) {
+        if (kind === 'unexpected') words.bad(`the daemon of ${ecuId} ended by itself (${end})`);
+      }
       words.quiet(`logs and slots are left in ${run.path}`);
     }
     throw signal.aborted ? signal.reason : error;
@@ -105,12 +106,18 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   words.quiet('the vehicle is being switched off');
 }
 
-async function showReleases(options: DemoOptions, words: Words, signal: AbortSignal): Promise<Releases> {
+async function showReleases(
+  options: DemoOptions,
+  workshop: string,
+  words: Words,
+  signal: AbortSignal,
+): Promise<Releases> {
   words.chapter('Two signed releases, made of the packages that npm has installed');
   const before = performance.now();
   const releases = await buildReleases({
     packages: installedPackages(options.project),
     cache: join(options.directory, `releases-${options.small ? 'small' : 'full'}`),
+    workshop,
     small: options.small,
     signal,
   });
