@@ -73,8 +73,9 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const state = options.state.directory;
   const slots = stack.use(await openSlots(config, reboot));
   const journal = await Journal.open(join(state, 'journal.json'));
+  const sessionId = journal.entry?.sessionId;
   const { start, notice } = await finalizeStart(slots, journal);
-  if (notice !== undefined) log.warn({ sessionId: journal.entry?.sessionId }, notice);
+  if (notice !== undefined) log.warn({ sessionId }, notice);
   const { proxyUrl, ...download } = options.download;
   const engine = stack.use(
     new UpdateEngine({
