@@ -4,7 +4,7 @@ import { mainOf, type Scene } from './scene.ts';
 const defaultAddress = '127.0.0.1:50051';
 
 /** How to go on with the vehicle that runs. */
-export function tellHints({ ecus, releases, server, words }: Scene, project: string): void {
+export function tellHints({ directory, ecus, releases, server, words }: Scene, project: string): void {
   const main = mainOf(ecus);
   const address = authority(main);
   const host = address === defaultAddress ? '' : ` --host ${address}`;
@@ -22,7 +22,7 @@ export function tellHints({ ecus, releases, server, words }: Scene, project: str
   );
   words.line(`npx ota update --all --version ${first.version} --url ${urlOf(first.version)} --wait${host}`);
   words.line(`npx ota rollback --ecu main --wait${host}`);
-  words.line(`npx ota abort --all${host}`);
+  words.line(`npx ota abort${host}`);
   words.line();
   words.quiet(
     'scripts/ota does the same without npx, from any directory. Any gRPC client does, for example:',
@@ -31,5 +31,5 @@ export function tellHints({ ecus, releases, server, words }: Scene, project: str
   words.line(`grpcurl -plaintext -d '${entry}' ${service}/Update`);
   words.line();
   words.quiet('Kill a daemon while it works (kill -9 PROCESS): its ECU boots again, as after a power cut.');
-  words.quiet(`Logs: ${main.daemon.logFile.replace(`/${main.ecuId}/`, '/*/')}`);
+  words.quiet(`Logs: ${directory}/*/daemon.log`);
 }

@@ -7,6 +7,8 @@ import type { Words } from './words.ts';
 
 /** Everything that a chapter of the demo plays with. */
 export interface Scene {
+  /** Of this run: has a directory for each ECU. */
+  readonly directory: string;
   readonly ecus: readonly DemoEcu[];
   readonly releases: Releases;
   readonly server: ImageServer;

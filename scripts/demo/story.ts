@@ -76,7 +76,15 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
     }),
   );
   const signal = AbortSignal.any([io.signal, supervisor.failed]);
-  const scene: Scene = { ecus, releases, server, supervisor, words, io: withSignal(io, signal) };
+  const scene: Scene = {
+    directory: run.path,
+    ecus,
+    releases,
+    server,
+    supervisor,
+    words,
+    io: withSignal(io, signal),
+  };
   try {
     await showVehicle(scene);
     await showUpdate(scene);
@@ -124,7 +132,7 @@ async function showReleases(
   const { first, second, cached } = releases;
   words.releases([first, second]);
   const { contents, bytes } = newContents(first, second);
-  words.line(
+  words.tell(
     `${second.version} has ${humanCount(contents)} contents (${humanBytes(bytes)}) that ${first.version} does not have`,
   );
   const took = humanDuration(performance.now() - before);
@@ -140,12 +148,20 @@ function serveReleases({ first, second }: Releases): Promise<ImageServer> {
 async function choosePort(options: DemoOptions, words: Words): Promise<number> {
   const { port, taken } = await freePort(await vehicleHosts(options.project), options.port);
   if (taken !== undefined) {
-    words.line(`${taken.host}:${taken.port} is taken by ${taken.holder}: the daemons listen on port ${port}`);
+    words.tell(`${taken.host}:${taken.port} is taken by ${taken.holder}: the daemons listen on port ${port}`);
   }
   return port;
 }
 
-async function showVehicle({ ecus, releases, server, supervisor, words, io }: Scene): Promise<void> {
+async function showVehicle({
+  directory,
+  ecus,
+  releases,
+  server,
+  supervisor,
+  words,
+  io,
+}: Scene): Promise<void> {
   words.chapter(
     `A vehicle of ${ecus.length} ECUs, each a daemon of its own that runs release ${releases.first.version}`,
   );
@@ -157,7 +173,8 @@ async function showVehicle({ ecus, releases, server, supervisor, words, io }: Sc
     io.signal,
   );
   words.vehicle(ecus, (ecuId) => supervisor.pid(ecuId));
-  words.line(`images are served at ${server.url.href}`);
+  words.tell(`images are served at ${server.url.href}`);
+  words.quiet(`slots, state and logs lie in ${directory}`);
 }
 
 async function showUpdate({ ecus, releases, server, words, io }: Scene): Promise<void> {
@@ -186,20 +203,19 @@ async function showUpdate({ ecus, releases, server, words, io }: Scene): Promise
   }));
   await runJob({ ...job, send: (requestId, call) => client.update({ entries, requestId }, call) }, io);
   words.line();
-  words.line(`updated in ${humanDuration(performance.now() - before)}, restarts included`);
+  words.tell(`updated in ${humanDuration(performance.now() - before)}, restarts included`);
 
   words.chapter(
     `Verified: every active slot against release ${second.version}, entry by entry and byte by byte`,
   );
   const verdicts = await Promise.all(ecus.map((ecu) => verifySlot(ecu, second, io.signal)));
-  words.verdicts(
-    verdicts.map((verdict) => ({
-      verdict,
-      progress: accounts.of(verdict.ecuId),
-      served: server.served(verdict.ecuId),
-    })),
+  words.verdicts(verdicts);
+  words.line();
+  words.accounts(
+    ecus.map(({ ecuId }) => ({ ecuId, progress: accounts.of(ecuId), served: server.served(ecuId) })),
   );
-  words.line(`kept by every ECU, as the image demands: ${persistents.join(', ')}`);
+  words.line();
+  words.tell(`kept by every ECU, as the image demands: ${persistents.join(', ')}`);
   if (process.geteuid?.() !== 0) words.quiet('owners were not compared: only root can give files away');
   refuseDifferences(verdicts.flatMap(({ differences }) => differences));
 }
@@ -228,7 +244,7 @@ async function showRollback({ ecus, releases, server, words, io }: Scene): Promi
   const verdict = await verifySlot(ecu, first, io.signal);
   const fetched = humanBytes(server.served(rolledBack).bytes - servedBefore);
   words.line();
-  words.line(
+  words.tell(
     `${rolledBack} runs ${verdict.slot.version} from ${verdict.slot.id} after ${took}: ` +
       `${humanCount(verdict.entries)} entries compared, ${humanCount(verdict.differences.length)} differences, ` +
       `${fetched} downloaded`,

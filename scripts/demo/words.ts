@@ -1,7 +1,7 @@
 import type { CliIo } from '#cli/command.ts';
-import { paint, styleOf } from '#cli/render-style.ts';
+import { type Paint, paint, styleOf } from '#cli/render-style.ts';
 import { type Cell, type Column, table } from '#cli/render-table.ts';
-import { harmless } from '#cli/render-text.ts';
+import { harmless, wrap } from '#cli/render-text.ts';
 import { humanBytes, humanCount } from '#cli/render-units.ts';
 import type { UpdateProgress, WorkDone } from '#domain/progress.ts';
 import { entryKinds } from '#image/file-table.ts';
@@ -22,23 +22,29 @@ export class Words {
   /** A numbered heading. */
   chapter(text: string): void {
     this.#chapter += 1;
-    this.#io.stdout.write(`\n${paint(this.#style, 'bold', `${this.#chapter}. ${text}`)}\n`);
+    this.line();
+    this.#prose(`${this.#chapter}. ${text}`, 'bold');
   }
 
+  /** A line that is written as it is, so that it can be copied. */
   line(text = ''): void {
     this.#io.stdout.write(`${text}\n`);
   }
 
+  tell(text: string): void {
+    this.#prose(text);
+  }
+
   good(text: string): void {
-    this.line(paint(this.#style, 'green', text));
+    this.#prose(text, 'green');
   }
 
   bad(text: string): void {
-    for (const part of text.split('\n')) this.line(paint(this.#style, 'red', harmless(part)));
+    this.#prose(harmless(text), 'red');
   }
 
   quiet(text: string): void {
-    this.line(paint(this.#style, 'dim', text));
+    this.#prose(text, 'dim');
   }
 
   table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): void {
@@ -68,41 +74,38 @@ export class Words {
     );
   }
 
-  /** What each ECU did, and what the comparison of its slot says. */
-  verdicts(rows: readonly VerdictRow[]): void {
-    const titles = [
-      'ECU',
-      'VERSION',
-      'SLOT',
-      'COMPARED',
-      'DIFFERENCES',
-      'COPIED',
-      'LINKED',
-      'DOWNLOADED',
-      'SENT TO IT',
-    ];
+  /** What the comparison of each ECU's slot says. */
+  verdicts(verdicts: readonly Verdict[]): void {
+    const titles = ['ECU', 'VERSION', 'SLOT', 'ENTRIES COMPARED', 'DIFFERENCES'];
     this.table(
       titles.map((title, index) => ({ title, align: index < 3 ? 'left' : 'right' })),
-      rows.map(({ verdict, progress, served }) => {
-        const { ecuId, slot, entries, differences } = verdict;
+      verdicts.map(({ ecuId, slot, entries, differences }) => {
         const colour = differences.length === 0 ? 'green' : 'red';
         return [
-          { text: ecuId, painted: (text) => paint(this.#style, 'bold', text) },
+          this.#name(ecuId),
           cell(harmless(slot.version)),
           cell(slot.id),
           cell(humanCount(entries)),
-          {
-            text: humanCount(differences.length),
-            painted: (text) => paint(this.#style, colour, text),
-          },
-          cell(work(progress?.copy)),
-          cell(work(progress?.link)),
-          cell(work(progress?.download)),
-          cell(humanBytes(served.bytes)),
+          { text: humanCount(differences.length), painted: (text) => paint(this.#style, colour, text) },
         ];
       }),
     );
-    for (const { verdict } of rows) this.differences(verdict);
+    for (const verdict of verdicts) this.differences(verdict);
+  }
+
+  /** Where each ECU took its files from. */
+  accounts(accounts: readonly Account[]): void {
+    const titles = ['ECU', 'COPIED', 'LINKED', 'DOWNLOADED', 'SENT BY THE SERVER'];
+    this.table(
+      titles.map((title, index) => ({ title, align: index === 0 ? 'left' : 'right' })),
+      accounts.map(({ ecuId, progress, served }) => [
+        this.#name(ecuId),
+        cell(work(progress?.copy)),
+        cell(work(progress?.link)),
+        cell(work(progress?.download)),
+        cell(humanBytes(served.bytes)),
+      ]),
+    );
   }
 
   differences({ ecuId, differences }: Verdict): void {
@@ -114,13 +117,20 @@ export class Words {
   vehicle(ecus: readonly DemoEcu[], pidOf: (ecuId: string) => number | undefined): void {
     const name = ({ ecuId, depth }: DemoEcu): string => '  '.repeat(depth) + ecuId;
     this.table(
-      [{ title: 'ECU' }, { title: 'ADDRESS' }, { title: 'PROCESS' }, { title: 'DIRECTORY' }],
-      ecus.map((ecu) =>
-        [name(ecu), `${ecu.host}:${ecu.port}`, String(pidOf(ecu.ecuId) ?? '-'), ecu.daemon.directory].map(
-          cell,
-        ),
-      ),
+      [{ title: 'ECU' }, { title: 'ADDRESS' }, { title: 'PROCESS' }],
+      ecus.map((ecu) => [name(ecu), `${ecu.host}:${ecu.port}`, String(pidOf(ecu.ecuId) ?? '-')].map(cell)),
     );
+  }
+
+  #name(ecuId: string): Cell {
+    return { text: ecuId, painted: (text) => paint(this.#style, 'bold', text) };
+  }
+
+  /** Text that is wrapped where the terminal ends. */
+  #prose(text: string, how?: Paint): void {
+    const style = this.#style;
+    for (const line of wrap(text, style.columns))
+      this.line(how === undefined ? line : paint(style, how, line));
   }
 
   get #style(): ReturnType<typeof styleOf> {
@@ -128,8 +138,9 @@ export class Words {
   }
 }
 
-export interface VerdictRow {
-  readonly verdict: Verdict;
+/** What an update of one ECU took from where. */
+export interface Account {
+  readonly ecuId: string;
   /** The ECU's own account, as it was last seen. */
   readonly progress: UpdateProgress | undefined;
   /** The server's account. */

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { daemonPids, isAlive, startDemo } from '../support/demo-process.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
-const lastProcess = /^ +cockpit +127\.0\.0\.3:\d+ +\d+ /m;
+const lastProcess = /^ +cockpit +127\.0\.0\.3:\d+ +\d+$/m;
 
 /** Daemons end by themselves once their supervisor is gone. */
 async function allGone(pids: readonly number[]): Promise<void> {
@@ -28,7 +28,7 @@ describe('npm start', { timeout: 150_000 }, () => {
     assert.match(output, new RegExp(`^127\\.0\\.0\\.2:21051 is taken by process ${process.pid} \\(`, 'm'));
     for (const ecu of ['main', 'adas', 'camera', 'cockpit']) {
       assert.match(output, new RegExp(`^ *${ecu} +127\\.0\\.0\\.\\d:210(?!51)\\d+ `, 'm'));
-      assert.match(output, new RegExp(`^${ecu} +2\\.0 +slot_b +1,\\d+ +0 +\\d+ \\(.* kB$`, 'm'));
+      assert.match(output, new RegExp(`^${ecu} +2\\.0 +slot_b +1,\\d+ +0$`, 'm'));
     }
     assert.match(
       output,

@@ -14,7 +14,7 @@ describe('npm start in full size', () => {
       assert.ok(Number(megabytes) >= 150, output);
     }
     for (const ecu of ['main', 'adas', 'camera', 'cockpit']) {
-      assert.match(output, new RegExp(`^${ecu} +2\\.0 +slot_b +[4-9],\\d+ +0 +`, 'm'));
+      assert.match(output, new RegExp(`^${ecu} +2\\.0 +slot_b +[4-9],\\d+ +0$`, 'm'));
     }
     assert.match(output, /^camera runs 1\.0 from slot_a .* 0 differences, 0 B downloaded$/m);
     assert.deepEqual(daemonPids(output).filter(isAlive), []);

@@ -56,7 +56,7 @@ export function startDemo(t: TestContext, args: readonly string[]): DemoProcess 
 
 /** Process ids of the daemons, from the table that the demo prints. */
 export function daemonPids(output: string): number[] {
-  return [...output.matchAll(/^ *(?:main|adas|camera|cockpit) +127\.0\.0\.\d:\d+ +(\d+) /gm)].map(([, pid]) =>
+  return [...output.matchAll(/^ *(?:main|adas|camera|cockpit) +127\.0\.0\.\d:\d+ +(\d+)$/gm)].map(([, pid]) =>
     Number(pid),
   );
 }
