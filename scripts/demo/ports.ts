@@ -65,7 +65,8 @@ async function holderOf(host: string, port: number): Promise<string> {
       if (isListening && isThere && Number.parseInt(number, 16) === port) inodes.add(inode);
     }
   }
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+  const processes = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  for (const pid of processes) {
     // Processes of other users, and those that have just ended, do not show their files.
     const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
     for (const descriptor of descriptors) {

@@ -57,6 +57,9 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
 
   const releases = await showReleases(options, join(run.path, 'build'), words, io.signal);
   const server = stack.use(await serveReleases(releases));
+  words.chapter(
+    `A vehicle of four ECUs, each a daemon of its own that runs release ${releases.first.version}`,
+  );
   const port = await choosePort(options, words);
   const ecus = await makeFleet({
     project: options.project,
@@ -153,18 +156,7 @@ async function choosePort(options: DemoOptions, words: Words): Promise<number> {
   return port;
 }
 
-async function showVehicle({
-  directory,
-  ecus,
-  releases,
-  server,
-  supervisor,
-  words,
-  io,
-}: Scene): Promise<void> {
-  words.chapter(
-    `A vehicle of ${ecus.length} ECUs, each a daemon of its own that runs release ${releases.first.version}`,
-  );
+async function showVehicle({ directory, ecus, server, supervisor, words, io }: Scene): Promise<void> {
   for (const { daemon } of ecus) supervisor.start(daemon);
   using client = new OtaClient(mainOf(ecus));
   await vehicleIsUp(

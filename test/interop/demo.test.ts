@@ -15,7 +15,7 @@ async function allGone(pids: readonly number[]): Promise<void> {
   while (pids.some(isAlive)) await delay(50);
 }
 
-describe('npm start', { timeout: 150_000 }, () => {
+describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
   it('updates four ECUs, verifies them, rolls one back, and leaves nothing behind', async (t) => {
     const directory = await scratchDirectory(t);
     // The port that it would take is somebody else's.
