@@ -4,12 +4,16 @@ import { ImageError } from '#image/image-error.ts';
 
 /** What a certificate says about its own use, as far as Node does not tell. */
 export interface Constraints {
+  /** Made before there were extensions: it cannot say whether it is a CA. */
+  readonly isVersion1: boolean;
   /** Whether its key may sign data; true when the certificate has no keyUsage at all. */
   readonly signsData: boolean;
   /** How many further CAs may stand between it and a leaf; Infinity when it does not say. */
   readonly pathLength: number;
 }
 
+/** Comes first in every certificate but those of version 1, where it is left out (RFC 5280 section 4.1.2.1). */
+const versionTag = 0xa0;
 const basicConstraints = oid('2.5.29.19');
 const keyUsage = oid('2.5.29.15');
 
@@ -27,6 +31,7 @@ export function constraintsOf(certificate: X509Certificate): Constraints {
     const usage = extensions.find(([id]) => id.equals(keyUsage))?.[1];
     const constraints = extensions.find(([id]) => id.equals(basicConstraints))?.[1];
     return {
+      isVersion1: bodyOf(certificate)[0]?.tag !== versionTag,
       signsData: usage === undefined || ((readDer(usage)[0]?.content[1] ?? 0) & dataSigningBits) !== 0,
       pathLength: constraints === undefined ? Number.POSITIVE_INFINITY : readPathLength(constraints),
     };
@@ -41,13 +46,16 @@ export function constraintsOf(certificate: X509Certificate): Constraints {
 
 /** Whole object identifier and value of each extension. A version 1 certificate has none. */
 function extensionsOf(certificate: X509Certificate): [Buffer, Buffer][] {
-  const body = readDer(children(readDer(certificate.raw)[0])[0]?.content ?? Buffer.alloc(0));
-  const wrapped = body.find((element) => element.tag === 0xa3);
+  const wrapped = bodyOf(certificate).find((element) => element.tag === 0xa3);
   return children(children(wrapped)[0]).map((extension) => {
     const parts = children(extension);
     const id = parts[0]?.content ?? Buffer.alloc(0);
     return [Buffer.concat([Buffer.from([0x06, id.length]), id]), parts.at(-1)?.content ?? Buffer.alloc(0)];
   });
+}
+
+function bodyOf(certificate: X509Certificate): DerElement[] {
+  return children(children(readDer(certificate.raw)[0])[0]);
 }
 
 function children(element: DerElement | undefined): DerElement[] {

@@ -51,14 +51,22 @@ function* chainsToRoots(path: Chain, store: TrustStore): Generator<Chain> {
   const last = path[path.length - 1] ?? path[0];
   for (const { certificate: candidate, selfSigned } of store.certificates) {
     if (path.length === 1 && selfSigned && candidate.raw.equals(last.raw)) yield path;
-    // A certificate that is no CA vouches for nobody. OpenSSL counts certificates without basicConstraints as no CA.
-    if (!candidate.ca || path.includes(candidate) || !wasIssuedBy(last, candidate)) continue;
+    if (path.includes(candidate) || !wasIssuedBy(last, candidate) || !isAuthority(candidate, selfSigned))
+      continue;
     // RFC 5280 section 4.2.1.9: the path length counts the CAs below, without the leaf.
     if (constraintsOf(candidate).pathLength < path.length - 1) continue;
     const longer: Chain = [...path, candidate];
     if (selfSigned) yield longer;
     else if (longer.length < maxChainLength) yield* chainsToRoots(longer, store);
   }
+}
+
+/**
+ * A certificate that is no CA vouches for nobody. One of version 1 cannot say that it is one: as a root it was installed
+ * to be one (RFC 5280 section 6.1.4 (k)), anywhere else it is none.
+ */
+function isAuthority(certificate: X509Certificate, selfSigned: boolean): boolean {
+  return certificate.ca || (selfSigned && constraintsOf(certificate).isVersion1);
 }
 
 function validityRefusal(chain: Chain, now: Date): ImageError | undefined {

@@ -38,6 +38,7 @@ describe('constraintsOf', () => {
 
   it('allows everything to a certificate without extensions', () => {
     const certificate = new X509Certificate(withoutExtensions);
-    assert.deepEqual(constraintsOf(certificate), { signsData: true, pathLength: Number.POSITIVE_INFINITY });
+    const constraints = { isVersion1: true, signsData: true, pathLength: Number.POSITIVE_INFINITY };
+    assert.deepEqual(constraintsOf(certificate), constraints);
   });
 });

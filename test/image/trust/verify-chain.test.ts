@@ -20,6 +20,50 @@ import {
 const past = { notBefore: new Date('2020-01-01T00:00:00Z'), notAfter: new Date('2026-06-01T11:59:59Z') };
 const future = { notBefore: new Date('2026-06-01T12:00:01Z'), notAfter: new Date('2040-01-01T00:00:00Z') };
 
+/** Version 1 certificates, as `openssl x509 -req` makes them without an extension file: `below` < `middle` < `root` > `sign`. */
+const version1 = {
+  root: `-----BEGIN CERTIFICATE-----
+MIIBKTCB0QIUL9QC5vS8CNH2aqraJGaHJinIy5MwCgYIKoZIzj0EAwIwFzEVMBMG
+A1UEAwwMcm9vdC5leGFtcGxlMCAXDTI2MTEyMjIwMTgyN1oYDzIxMjYxMDI5MjAx
+ODI3WjAXMRUwEwYDVQQDDAxyb290LmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQmwmKTnfzraOHKilLAtsuWqXtJO8WwlT70RuyJzThUKdKWn8VIaPf1
+njRi0CVxrQxzT2oyBsKzMTCIGxzorAxcMAoGCCqGSM49BAMCA0cAMEQCIHSC1lLa
+3m3eSST3X/bWN/NqNEjVEbZkWpiH3FFIx3OhAiAqCrO9XPz/lu0WT92aalUjZVM7
+mozU52flayeEaWt34g==
+-----END CERTIFICATE-----
+`,
+  sign: `-----BEGIN CERTIFICATE-----
+MIIBKjCB0QIUUby5i74G4Brl4RqF9xzHCssIuSkwCgYIKoZIzj0EAwIwFzEVMBMG
+A1UEAwwMcm9vdC5leGFtcGxlMCAXDTI2MTEyMjIwMTgyN1oYDzIxMjYxMDI5MjAx
+ODI3WjAXMRUwEwYDVQQDDAxzaWduLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQ2zzbI6o1ktM398ovfszr5ldlICO08Hj1slVVSP/JVic1DQlIX99Pp
+BWX7CVEOKzciuBryeEOpXQ+5E4eGFjuaMAoGCCqGSM49BAMCA0gAMEUCIQCC0AAa
++4T3czJA5n23t2Ds7lLG821ejiBuDgKD3B6uFAIgDcpk+KKB1XC1wpTUeUBxZbWc
+1T7HglzejMQQVUDkyLo=
+-----END CERTIFICATE-----
+`,
+  middle: `-----BEGIN CERTIFICATE-----
+MIIBKzCB0wIUUby5i74G4Brl4RqF9xzHCssIuSowCgYIKoZIzj0EAwIwFzEVMBMG
+A1UEAwwMcm9vdC5leGFtcGxlMCAXDTI2MTEyMjIwMTgyN1oYDzIxMjYxMDI5MjAx
+ODI3WjAZMRcwFQYDVQQDDA5taWRkbGUuZXhhbXBsZTBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABGgF3CrVGT6RtD9ZzBL+wwHeumDM0W6RtbAbmZmDPOY9MB8BdTuY
+Smzv6w8pAr64WELV3l7VmJ+cXzBkg+SbdV8wCgYIKoZIzj0EAwIDRwAwRAIgT4sN
+Gfz6ECGnCL2HznrEV7sG7xLdIcRu6U45TY0PcWECIEMqhXlL9Yd4vhj9gAhB3r1o
+gtv1+6HlSaqWy3SuiP4j
+-----END CERTIFICATE-----
+`,
+  below: `-----BEGIN CERTIFICATE-----
+MIIBLTCB1AIUVi1S6xyXkRroPm05gXf8QKFFzGcwCgYIKoZIzj0EAwIwGTEXMBUG
+A1UEAwwObWlkZGxlLmV4YW1wbGUwIBcNMjYxMTIyMjAxODI4WhgPMjEyNjEwMjky
+MDE4MjhaMBgxFjAUBgNVBAMMDWJlbG93LmV4YW1wbGUwWTATBgcqhkjOPQIBBggq
+hkjOPQMBBwNCAARpHbp/KYzyzlNeEH2aui3onUWEParXbVnPCr8PHp66KFEO9yK0
+8/cnc5CgtcKdIL93NFJAvfzb1+a+Rl43woSCMAoGCCqGSM49BAMCA0gAMEUCIQC4
+3HPGRXvEJyuAQeyR1jzvrUUdGWhq23svx50PCFRX8wIgHLGzfzZnnO44mbSBVE5S
+v1PcIOMHHsU8s0C1rB2Tqo8=
+-----END CERTIFICATE-----
+`,
+};
+
 function names(leaf: Signer, store: TrustStore): string[] {
   return verifyChain(new X509Certificate(leaf.pem), store, testNow).map(({ subject }) => subject.slice(3));
 }
@@ -195,5 +239,35 @@ describe('verifyChain', () => {
   it('tells the directory in which it looked', async (t) => {
     const trust = await installed(join(await scratchDirectory(t), 'certs'), {});
     refuses(makeChain().leaf, trust, 'trust_store_empty', /certs/);
+  });
+});
+
+describe('verifyChain with certificates of version 1', () => {
+  const now = new Date('2030-01-01T00:00:00Z');
+  const subjects = (leaf: string, trust: TrustStore): string[] =>
+    verifyChain(new X509Certificate(leaf), trust, now).map(({ subject }) => subject.slice(3));
+
+  it('ends at an installed root, which cannot say that it is one', async (t) => {
+    const trust = await installed(await scratchDirectory(t), { 'old.root.pem': version1.root });
+    assert.deepEqual(subjects(version1.sign, trust), ['sign.example', 'root.example']);
+  });
+
+  it('does not pass through an authority that does not say that it is one', async (t) => {
+    const files = { 'old.root.pem': version1.root, 'old.intermediate.pem': version1.middle };
+    const trust = await installed(await scratchDirectory(t), files);
+    assert.throws(
+      () => subjects(version1.below, trust),
+      (error) => error instanceof ImageError && error.code === 'certificate_not_trusted',
+    );
+  });
+
+  it('does not end at a root that is not installed', async (t) => {
+    const trust = await installed(await scratchDirectory(t), {
+      'other.root.pem': makeRoot('root.example').pem,
+    });
+    assert.throws(
+      () => subjects(version1.sign, trust),
+      (error) => error instanceof ImageError && error.code === 'certificate_not_trusted',
+    );
   });
 });
