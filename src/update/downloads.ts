@@ -228,6 +228,7 @@ export class Downloads implements Disposable {
       url,
       // Incompressible content grows a little when it is compressed all the same (zstd's bound).
       maxBytes: encoding === 'zstd' ? known + Math.ceil(known / 128) + 1024 : known,
+      expectedBytes: encoding === 'identity' && size >= 0 ? size : undefined,
       sha256: this.#image.table.resourceHex(resource),
       compressed: encoding === 'zstd',
       retryCaching,
