@@ -151,7 +151,7 @@ export const failureKinds = {
 export type FailureCode = keyof typeof failureKinds;
 
 /** `E` and the three digits of a failure, as existing tools know it. */
-export function failureNumber(code: FailureCode): string {
+function failureNumber(code: FailureCode): string {
   return `E${String(failureKinds[code].number).padStart(3, '0')}`;
 }
 

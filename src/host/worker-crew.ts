@@ -16,7 +16,7 @@ export interface WorkerFault {
 }
 
 /** A worker's job failed. `code` is the system's errno name where there is one. */
-export class WorkerError extends Error {
+class WorkerError extends Error {
   override readonly name = 'WorkerError';
   readonly code: string | undefined;
   readonly path: string | undefined;
@@ -51,6 +51,7 @@ export class WorkerCrew implements AsyncDisposable {
   readonly #members: Member[] = [];
   #nextId = 1;
   #turn = 0;
+  #closed = false;
 
   /** Starts `count` threads of `module`; each is given its number and `data`. */
   constructor(module: URL, count: number, data: Record<string, unknown>) {
@@ -100,6 +101,7 @@ export class WorkerCrew implements AsyncDisposable {
   }
 
   #send<Result>(member: Member, job: object, transfer: ArrayBuffer[]): Promise<Result> {
+    if (this.#closed) return Promise.reject(new Error('the workers were closed'));
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     member.pending.set(id, { resolve, reject });
@@ -108,6 +110,7 @@ export class WorkerCrew implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#members.map((member) => member.worker.terminate()));
   }
 }

@@ -89,7 +89,10 @@ export class UpdateEngine implements AsyncDisposable {
     const lines = unowned.map((entry) => `${table.uid(entry)}:${table.gid(entry)} ${table.path(entry)}`);
     await mkdir(dirname(ownersReport), { recursive: true });
     await writeFile(ownersReport, `${lines.join('\n')}\n`);
-    log.warn({ entries: unowned.length, report: ownersReport }, 'owners could not be set: the daemon is not root');
+    log.warn(
+      { entries: unowned.length, report: ownersReport },
+      'owners could not be set: the daemon is not root',
+    );
   }
 
   /** One pool of connections per update: its cookies belong to one request. */

@@ -63,7 +63,10 @@ export async function planUpdate(
       const job: ScanJob = { kind: 'scan', list, root, to: list.count, reflink: false, dryRun: true };
       await crew.all(job);
     }
-    const used = await crew.one<SpaceNeed>({ kind: 'measure', root: tree.root } satisfies MeasureJob);
+    const used = await crew.one<SpaceNeed>({
+      kind: 'measure',
+      roots: [tree.root, tree.work],
+    } satisfies MeasureJob);
     await crew[Symbol.asyncDispose]();
     return used;
   });

@@ -14,7 +14,7 @@ import type { AdoptJob, ClearJob, ClearResult, KeepJob, SkeletonJob } from './wo
 import type { MeasureJob, WalkJob } from './worker/walk.ts';
 
 /** Where content that lies in the standby slot at a wrong path waits for its place. */
-export function asideOf(tree: StandbyTree): string {
+function asideOf(tree: StandbyTree): string {
   return `${tree.work}/aside`;
 }
 
@@ -43,7 +43,10 @@ export async function prepareTree(
   const crew = startCrew(seen.root, state, workers);
   return withCrew(crew, state, signal, async () => {
     meter.enter('CALCULATING_DELTA', 'DIRECTORY');
-    const held = await crew.one<SpaceNeed>({ kind: 'measure', root: seen.root } satisfies MeasureJob);
+    const held = await crew.one<SpaceNeed>({
+      kind: 'measure',
+      roots: [seen.root, seen.work],
+    } satisfies MeasureJob);
     await checkSpace(seen.root, table, held, await persistentBytes(image.persistents, seen.activeRoot));
     const tree = await slots.prepare(signal);
     await mkdir(asideOf(tree), { recursive: true });

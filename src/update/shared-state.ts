@@ -47,7 +47,7 @@ export interface SharedStateData {
 }
 
 /** The most threads that take part in one update. */
-export const maxWorkers = 8;
+const maxWorkers = 8;
 
 /** Lays out the shared state for a file table. */
 export function createSharedState(table: FileTable): SharedState {

@@ -49,7 +49,7 @@ export function regularAt(table: FileTable, path: string): number {
 }
 
 /** What a directory holds; nothing when it cannot be read. */
-export function listDirectory(path: string): Dirent[] {
+function listDirectory(path: string): Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
   } catch {
@@ -69,7 +69,7 @@ export function statOf(path: string): Stats | undefined {
 /** Adds up what the standby slot takes up already. */
 export interface MeasureJob {
   readonly kind: 'measure';
-  readonly root: string;
+  readonly roots: readonly string[];
 }
 
 export function measure(job: MeasureJob): { readonly bytes: number; readonly inodes: number } {
@@ -88,6 +88,6 @@ export function measure(job: MeasureJob): { readonly bytes: number; readonly ino
       if (item.isDirectory()) visit(path);
     }
   };
-  visit(job.root);
+  for (const root of job.roots) visit(root);
   return { bytes, inodes };
 }
