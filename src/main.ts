@@ -1,7 +1,17 @@
-import { runDaemon } from '#app/daemon.ts';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 
 // The daemon's door: gives the process to one ECU's daemon and ends it with its exit code.
 // usage: node src/main.ts [ECU_INFO_FILE [OPTIONS_FILE]]
+
+// Small generations of garbage: an update makes much of it, and V8 would rather grow by 50 MB than collect.
+setFlagsFromString('--semi-space-growth-factor=1');
+// Compiled sources are kept in a place of our own (never in /tmp, where others could put code under our name): the next
+// start is faster, and needs no memory for stripping types, in the workers neither. Failing to keep them does no harm.
+enableCompileCache(process.env['NODE_COMPILE_CACHE'] ?? join(homedir(), '.cache/ota/compiled'));
+const { runDaemon } = await import('#app/daemon.ts');
 
 const controller = new AbortController();
 

@@ -1,3 +1,4 @@
+import { column } from '#image/column.ts';
 import type { FileTable } from '#image/file-table.ts';
 
 /**
@@ -27,47 +28,68 @@ export interface FoundFile {
   readonly inode: number;
 }
 
-/** Collects found files and packs them in reading order: strays first, then by inode, which a disk likes. */
+/** The most files of one slot that are looked at; more of them would only cost downloads. */
+const mostFiles = 8_000_000;
+const mostTextBytes = 1024 * 1024 * 1024;
+
+/** Collects found files in typed arrays, and packs them in reading order: strays first, then by inode, which a disk likes. */
 export class CandidateCollector {
   readonly #table: FileTable;
-  readonly #files: FoundFile[] = [];
+  readonly #entries = column.u32(mostFiles);
+  readonly #sizes = column.f64(mostFiles);
+  readonly #inodes = column.f64(mostFiles);
+  readonly #ends = column.u32(mostFiles);
+  readonly #text = column.u8(mostTextBytes);
+  readonly #encoder = new TextEncoder();
 
   constructor(table: FileTable) {
     this.#table = table;
   }
 
-  add(file: FoundFile): void {
-    this.#files.push(file);
+  add({ path, entry, size, inode }: FoundFile): void {
+    if (this.#sizes.length === mostFiles) return;
+    if (entry < 0) {
+      const room = this.#text.reserve(path.length * 3);
+      this.#text.length += this.#encoder.encodeInto(path, room.subarray(this.#text.length)).written;
+    }
+    // -1 as an unsigned number; packed as a signed one.
+    this.#entries.push(entry >>> 0);
+    this.#sizes.push(size);
+    this.#inodes.push(inode);
+    this.#ends.push(this.#text.length);
   }
 
   pack(): CandidateData {
-    const isStray = (file: FoundFile): boolean =>
-      file.entry < 0 || this.#table.resourceSize(this.#table.resource(file.entry)) !== file.size;
-    const strays = this.#files.filter(isStray).sort((a, b) => a.inode - b.inode);
-    const likely = this.#files.filter((file) => !isStray(file)).sort((a, b) => a.inode - b.inode);
-    const files = [...strays, ...likely];
-    const entries = new Int32Array(new SharedArrayBuffer(files.length * 4));
-    const ends = new Uint32Array(new SharedArrayBuffer(files.length * 4));
-    const sizes = new Float64Array(new SharedArrayBuffer(files.length * 8));
-    const texts: Buffer[] = [];
-    let end = 0;
-    files.forEach((file, i) => {
-      entries[i] = file.entry;
-      sizes[i] = file.size;
-      if (file.entry < 0) {
-        const bytes = Buffer.from(file.path);
-        texts.push(bytes);
-        end += bytes.length;
-      }
-      ends[i] = end;
-    });
-    const text = new Uint8Array(new SharedArrayBuffer(end));
+    const [found, sizesFound] = [this.#entries.filled(), this.#sizes.filled()];
+    const [inodes, endsFound] = [this.#inodes.filled(), this.#ends.filled()];
+    const isStray = (i: number): boolean => {
+      const entry = (found[i] ?? 0) | 0;
+      return entry < 0 || this.#table.resourceSize(this.#table.resource(entry)) !== sizesFound[i];
+    };
+    const byInode = (a: number, b: number): number => (inodes[a] ?? 0) - (inodes[b] ?? 0);
+    const all = Uint32Array.from(found.keys());
+    const strays = all.filter(isStray).sort(byInode);
+    const order = [strays, all.filter((i) => !isStray(i)).sort(byInode)];
+    const count = found.length;
+    const entries = new Int32Array(new SharedArrayBuffer(count * 4));
+    const ends = new Uint32Array(new SharedArrayBuffer(count * 4));
+    const sizes = new Float64Array(new SharedArrayBuffer(count * 8));
+    const text = new Uint8Array(new SharedArrayBuffer(this.#text.length));
+    const textFound = this.#text.filled();
     let at = 0;
-    for (const bytes of texts) {
-      text.set(bytes, at);
-      at += bytes.length;
+    let end = 0;
+    for (const part of order) {
+      for (const i of part) {
+        entries[at] = (found[i] ?? 0) | 0;
+        sizes[at] = sizesFound[i] ?? 0;
+        const path = textFound.subarray(i === 0 ? 0 : (endsFound[i - 1] ?? 0), endsFound[i] ?? 0);
+        text.set(path, end);
+        end += path.length;
+        ends[at] = end;
+        at++;
+      }
     }
-    return { count: files.length, strays: strays.length, entries, ends, text, sizes };
+    return { count, strays: strays.length, entries, ends, text, sizes };
   }
 }
 

@@ -13,6 +13,7 @@ import { type Arrival, ArrivalLog } from './arrival-log.ts';
 import { partsOf } from './prepare-tree.ts';
 import type { PreparedTree } from './prepared-tree.ts';
 import type { ProgressMeter } from './progress-meter.ts';
+import { resourceStates } from './shared-state.ts';
 import type { StoreFileJob, StoreJob, StoreResult } from './worker/store.ts';
 
 /** Larger files are streamed to the standby file system, smaller ones go through memory. */
@@ -57,7 +58,9 @@ export class Downloads implements Disposable {
 
   /** Fetches these resources, several at a time; those that were found locally in the meantime are passed over. */
   async fetch(resources: readonly number[], signal: AbortSignal): Promise<void> {
-    for (const resource of resources) {
+    // Spoken for at once: what is fetched later must not count them again.
+    const asked = resources.filter((resource) => this.#prepared.state.request(resource));
+    for (const resource of asked) {
       this.#meter.filesToDownload++;
       this.#meter.bytesToDownload += Math.max(0, this.#sizeOf(resource));
     }
@@ -66,21 +69,21 @@ export class Downloads implements Disposable {
     const lane = async (queue: number[]): Promise<void> => {
       for (let resource = queue.pop(); resource !== undefined; resource = queue.pop()) {
         either.throwIfAborted();
-        const fetched = this.#prepared.state.request(resource) && (await this.#fetchOne(resource, either));
-        if (fetched) continue;
+        const isNeeded = this.#prepared.state.resourceState(resource) === resourceStates.requested;
+        if (isNeeded && (await this.#fetchOne(resource, either))) continue;
         this.#meter.filesToDownload--;
         this.#meter.bytesToDownload -= Math.max(0, this.#sizeOf(resource));
       }
     };
     // In the image's order, as the last is taken first.
-    const queue = resources.toReversed();
+    const queue = asked.toReversed();
     const large = queue.filter((resource) => this.#isLarge(resource));
     const small = queue.filter((resource) => !this.#isLarge(resource));
     // A few large files use the whole link; more of them at a time would only lose more when the daemon is killed.
     const wide = Math.min(large.length, Math.max(1, Math.floor(this.#connections / 4)));
     const narrow = Math.min(small.length, Math.max(1, this.#connections - wide));
     const clock = this.#meter.stopwatch('download');
-    if (resources.length > 0) clock.enter();
+    if (asked.length > 0) clock.enter();
     try {
       const lanes = [
         ...Array.from({ length: wide }, () => lane(large)),
@@ -95,7 +98,7 @@ export class Downloads implements Disposable {
         ),
       );
     } finally {
-      if (resources.length > 0) clock.leave();
+      if (asked.length > 0) clock.leave();
     }
   }
 
