@@ -8,14 +8,24 @@ import {
   type StatusResponseEcuV2,
   StatusResponseSchema,
 } from '#gen/otaclient_v2_pb.ts';
-import { capped, isEcuId } from './wire.ts';
+import {
+  capped,
+  failureTypeFromWire,
+  failureTypeToWire,
+  isEcuId,
+  otaStatusToWire,
+  progressPhaseFromWire,
+  progressPhaseToWire,
+  updatePhaseFromWire,
+  updatePhaseToWire,
+} from './wire.ts';
 import { statusFromV1, statusToV1, withV1Detail } from './wire-status-v1.ts';
 import { statusFromV2, statusToV2 } from './wire-status-v2.ts';
 
 /** Most ECUs that are taken from one Status answer. */
 export const maxReportedEcus = 256;
 
-/** What an ECU said about itself, word for word: fields and numbers that this release does not know are in it. */
+/** What an ECU said about itself: fields that this release does not know are in it. */
 class WireOrigin {
   readonly v1: StatusResponseEcu | undefined;
   readonly v2: StatusResponseEcuV2 | undefined;
@@ -38,7 +48,8 @@ export function reportToWire(report: VehicleReport): StatusResponse {
 
 /**
  * What a peer's Status answer says: each ECU once, the second generation preferred. Entries without a usable name are
- * left out, texts are cut to their caps, also in what is passed on.
+ * left out; texts are cut to their caps and unknown enum numbers closed, also in what is passed on: existing clients
+ * reject a whole answer, with all ECUs in it, for one number that they do not know.
  */
 export function reportFromWire(wire: StatusResponse): VehicleReport {
   const v1 = byId(wire.ecu);
@@ -54,8 +65,14 @@ function statusOf(
   v1: StatusResponseEcu | undefined,
   v2: StatusResponseEcuV2 | undefined,
 ): EcuStatus | undefined {
-  if (v1 !== undefined) capV1(v1);
-  if (v2 !== undefined) capV2(v2);
+  if (v1 !== undefined) {
+    capV1(v1);
+    closeV1(v1);
+  }
+  if (v2 !== undefined) {
+    capV2(v2);
+    closeV2(v2);
+  }
   const origin = new WireOrigin(v1, v2);
   if (v2 !== undefined) return { ...withV1Detail(statusFromV2(v2), v1), origin };
   return v1 === undefined ? undefined : { ...statusFromV1(v1), origin };
@@ -93,4 +110,23 @@ function capV2(wire: StatusResponseEcuV2): void {
   if (wire.updateStatus !== undefined) {
     wire.updateStatus.updateFirmwareVersion = capped(wire.updateStatus.updateFirmwareVersion, 'version');
   }
+}
+
+function closeV1(wire: StatusResponseEcu): void {
+  wire.result = failureTypeToWire(failureTypeFromWire(wire.result));
+  const inner = wire.status;
+  if (inner === undefined) return;
+  inner.status = otaStatusToWire(statusFromV1(wire).status);
+  inner.failure = failureTypeToWire(failureTypeFromWire(inner.failure));
+  if (inner.progress === undefined) return;
+  inner.progress.phase = progressPhaseToWire(progressPhaseFromWire(inner.progress.phase));
+}
+
+function closeV2(wire: StatusResponseEcuV2): void {
+  wire.otaStatus = otaStatusToWire(statusFromV2(wire).status);
+  if (wire.failureType !== undefined) {
+    wire.failureType = failureTypeToWire(failureTypeFromWire(wire.failureType));
+  }
+  if (wire.updateStatus === undefined) return;
+  wire.updateStatus.phase = updatePhaseToWire(updatePhaseFromWire(wire.updateStatus.phase));
 }

@@ -45,8 +45,8 @@ export interface EcuStatus {
   /** Set while status is UPDATING. */
   readonly progress: UpdateProgress | undefined;
   /**
-   * What the ECU itself said, when it is another one: passed on unread, so that words of a newer release reach readers
-   * that know them. Only the part that made it looks inside.
+   * What the ECU itself said, when it is another one: passed on, so that fields of a newer release reach readers that
+   * know them. Only the part that made it looks inside.
    */
   readonly origin?: unknown;
 }

@@ -16,8 +16,8 @@ describe('a Status answer', () => {
     assert.deepEqual([wire.ecu[0]?.ecuId, wire.ecuV2[0]?.ecuId], ['a', 'a']);
   });
 
-  it('passes on what a newer child says of itself, fields and numbers that nobody here knows included', () => {
-    const entry = create(StatusResponseEcuV2Schema, { ecuId: 'new', otaStatus: 77 as never });
+  it('passes on what a newer child says of itself, fields that nobody here knows included', () => {
+    const entry = create(StatusResponseEcuV2Schema, { ecuId: 'new', otaStatus: 8 });
     const bytes = Buffer.concat([
       toBinary(StatusResponseEcuV2Schema, entry),
       Buffer.from('c20c036e6577', 'hex'),
@@ -29,6 +29,31 @@ describe('a Status answer', () => {
       Buffer.from(toBinary(StatusResponseEcuV2Schema, sent)).toString('hex'),
       bytes.toString('hex'),
     );
+  });
+
+  it('passes on no number that existing clients reject the whole answer for', () => {
+    const report = received({
+      ecu: [
+        {
+          ecuId: 'new',
+          result: 44 as never,
+          status: { status: 99 as never, failure: 66 as never, progress: { phase: 55 as never } },
+        },
+      ],
+      ecuV2: [
+        {
+          ecuId: 'new',
+          otaStatus: 99 as never,
+          failureType: 77 as never,
+          updateStatus: { phase: 88 as never, updateStartTimestamp: 5n },
+        },
+      ],
+    });
+    const { ecu, ecuV2 } = reportToWire(report);
+    const inner = ecu[0]?.status;
+    assert.deepEqual([ecu[0]?.result, inner?.status, inner?.failure, inner?.progress?.phase], [2, 0, 2, 0]);
+    const young = ecuV2[0];
+    assert.deepEqual([young?.otaStatus, young?.failureType, young?.updateStatus?.phase], [3, 2, 0]);
   });
 
   it('gives a child of one generation in both', () => {
