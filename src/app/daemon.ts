@@ -5,6 +5,7 @@ import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
+import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
 import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
 import { createDaemonLog } from './daemon-log.ts';
@@ -30,6 +31,9 @@ const daemonExitCodes = {
   /** Could not start, or went wrong in a way that a new start may mend: the log says how. */
   failed: 1,
 } as const;
+
+/** What an answer may take beyond the limit for children: merging, and news of those that accepted. */
+const answerMarginMs = 1000;
 
 /**
  * Runs one ECU's daemon until `signal` fires or the ECU has to boot again. Returns the exit code.
@@ -65,12 +69,17 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
         }),
       ),
     );
-    const { rebootWaitLimitMs } = options.children;
+    const { rebootWaitLimitMs, requestTimeoutMs } = options.children;
+    const underWay = new RequestsUnderWay();
+    const reboot = createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode));
     const { local, begin } = await openLocalEcu(stack, {
       config,
       otaclientVersion: await ownVersion(),
       log,
-      reboot: createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode)),
+      reboot: async () => {
+        await underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal });
+        await reboot();
+      },
       awaitChildren: async ({ signal }) => {
         await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });
       },
@@ -97,7 +106,8 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       children,
       store,
       log,
-      childRequestTimeoutMs: options.children.requestTimeoutMs,
+      childRequestTimeoutMs: requestTimeoutMs,
+      underWay,
       ...(config.problem === undefined ? {} : { refusal: configurationFailure(config.problem.message) }),
     });
     const server = stack.use(

@@ -12,12 +12,15 @@ import type {
 } from './ecu.ts';
 import { type Ask, FanOut, type FanOutOptions } from './fan-out.ts';
 import { type Answers, joinAnswers, mergeAnswers, refusal } from './merge-answers.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 import { type Route, routeTo, routeToAll } from './route.ts';
 
 export interface OrchestratorOptions extends FanOutOptions {
   readonly local: LocalEcu;
   /** Why this ECU takes no updates and rollbacks at all: its configuration is broken. */
   readonly refusal?: OtaFailure;
+  /** Counts every request until it is answered. */
+  readonly underWay?: RequestsUnderWay;
 }
 
 /** A request may name a thousand ECUs. */
@@ -28,11 +31,13 @@ export class Orchestrator implements Vehicle {
   readonly #options: OrchestratorOptions;
   readonly #childIds: readonly EcuId[];
   readonly #fanOut: FanOut;
+  readonly #underWay: RequestsUnderWay;
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     this.#childIds = options.children.map(({ id }) => id);
     this.#fanOut = new FanOut(options);
+    this.#underWay = options.underWay ?? new RequestsUnderWay();
   }
 
   status(): VehicleReport | undefined {
@@ -118,7 +123,7 @@ export class Orchestrator implements Vehicle {
       children: [...route.through.keys()],
     };
     this.#options.log.info(fields, 'request');
-    return this.#fanOut.ask(route, call, ask);
+    return this.#underWay.track(this.#fanOut.ask(route, call, ask));
   }
 
   #merge(route: Route, answers: Answers, { caller }: IncomingCall, name?: 'Abort'): EcuAnswer[] {
