@@ -24,7 +24,7 @@ const digestAttempts = 3;
 const unknownSizeCap = 16 * 1024 * 1024 * 1024;
 
 /** Fetches resources of an image and has them placed. One per update. */
-export class Downloads implements Disposable {
+export class Downloads implements AsyncDisposable {
   readonly #image: VerifiedImage;
   readonly #prepared: PreparedTree;
   readonly #source: HttpSource;
@@ -33,27 +33,43 @@ export class Downloads implements Disposable {
   readonly #connections: number;
   readonly #log: ArrivalLog;
 
-  constructor(prepared: PreparedTree, source: HttpSource, connections: number, meter: ProgressMeter) {
+  private constructor(
+    prepared: PreparedTree,
+    source: HttpSource,
+    connections: number,
+    meter: ProgressMeter,
+    log: ArrivalLog,
+  ) {
     this.#image = prepared.image;
     this.#prepared = prepared;
     this.#source = source;
     this.#budget = new InflightBudget(() => source.bandwidthDelayBytes);
     this.#connections = connections;
     this.#meter = meter;
-    this.#log = new ArrivalLog(`${prepared.tree.work}/arrived`);
+    this.#log = log;
+  }
+
+  static async open(
+    prepared: PreparedTree,
+    source: HttpSource,
+    connections: number,
+    meter: ProgressMeter,
+  ): Promise<Downloads> {
+    const log = await ArrivalLog.open(`${prepared.tree.work}/arrived`);
+    return new Downloads(prepared, source, connections, meter, log);
   }
 
   /** Places what had arrived, but was not placed yet, when an earlier run was cut short. */
   async placeLeftovers(): Promise<void> {
-    for (const { arrival, ticket } of this.#log.leftovers()) {
+    for await (const { arrival, ticket } of this.#log.leftovers()) {
       const resource = this.#image.table.findDigest(Buffer.from(arrival.sha256, 'hex'));
-      if (resource < 0) this.#log.placed(ticket);
+      if (resource < 0) await this.#log.placed(ticket);
       else await this.#store(resource, arrival, ticket, 'copy');
     }
   }
 
-  [Symbol.dispose](): void {
-    this.#log[Symbol.dispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#log[Symbol.asyncDispose]();
   }
 
   /** Fetches these resources, several at a time; those that were found locally in the meantime are passed over. */
@@ -150,7 +166,7 @@ export class Downloads implements Disposable {
     try {
       const bytes = await this.#source.readAll(this.#request(resource, retryCaching), this.#wire(), signal);
       arrival = { sha256: this.#image.table.resourceHex(resource), encoding, bytes };
-      ticket = this.#log.keep(arrival);
+      ticket = await this.#log.keep(arrival);
     } finally {
       this.#budget.release(share);
     }
@@ -165,7 +181,7 @@ export class Downloads implements Disposable {
   ): Promise<StoreResult> {
     const job = { kind: 'store', resource, bytes, encoding, countAs } satisfies StoreJob;
     const result = await this.#prepared.crew.one<StoreResult>(job, transferable(bytes));
-    this.#log.placed(ticket);
+    await this.#log.placed(ticket);
     return result;
   }
 

@@ -26,7 +26,7 @@ export async function placeFiles(
   const { crew, state, active, tree, image } = prepared;
   meter.enter('DOWNLOADING_OTA_FILES', 'REGULAR');
   return withCrew(crew, state, signal, async () => {
-    using downloads = new Downloads(prepared, source, connections, meter);
+    await using downloads = await Downloads.open(prepared, source, connections, meter);
     await downloads.placeLeftovers();
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
