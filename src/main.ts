@@ -6,8 +6,9 @@ import { setFlagsFromString } from 'node:v8';
 // The daemon's door: gives the process to one ECU's daemon and ends it with its exit code.
 // usage: node src/main.ts [ECU_INFO_FILE [OPTIONS_FILE]]
 
-// Small generations of garbage: an update makes much of it, and V8 would rather grow by 50 MB than collect.
-setFlagsFromString('--semi-space-growth-factor=1');
+// An update makes much short-lived garbage, in the workers too, and V8 would rather grow than collect: measured 260 MiB
+// without and 200 MiB with this, at the same speed. Set before workers and modules exist.
+setFlagsFromString('--optimize-for-size');
 // Compiled sources are kept in a place of our own (never in /tmp, where others could put code under our name): the next
 // start is faster, and needs no memory for stripping types, in the workers neither. Failing to keep them does no harm.
 enableCompileCache(process.env['NODE_COMPILE_CACHE'] ?? join(homedir(), '.cache/ota/compiled'));
