@@ -84,7 +84,7 @@ describe('options of the daemon', () => {
       'ota.yml:1: listen.port is 99999; write a whole number from 1 to 65535',
       'ota.yml:5: state is 5; write `key: value` lines below it',
       'ota.yml:3: download.attempts is "many"; write a whole number from 1 to 1000',
-      'environment: OTA_WORKERS_COUNT is -1; write a whole number from 0 to 64',
+      'environment: OTA_WORKERS_COUNT is -1; write a whole number from 0 to 8',
       'environment: OTA_LOG_LEVEL is "loud"; write fatal, error, warn, info, debug or trace',
     ]);
     const { options } = parseOptions(text, file, {});
