@@ -11,10 +11,18 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--optimize-for-size');
 // Compiled sources are kept in a place of our own (never in /tmp, where others could put code under our name): the next
 // start is faster, and needs no memory for stripping types, in the workers neither. Failing to keep them does no harm.
-enableCompileCache(process.env['NODE_COMPILE_CACHE'] ?? join(homedir(), '.cache/ota/compiled'));
+keepCompiled();
 const { runDaemon } = await import('#app/daemon.ts');
 
 const controller = new AbortController();
+
+function keepCompiled(): void {
+  try {
+    enableCompileCache(process.env['NODE_COMPILE_CACHE'] ?? join(homedir(), '.cache/ota/compiled'));
+  } catch {
+    // A user without a home: everything is compiled anew at every start.
+  }
+}
 
 /** The second signal does not wait for an orderly end. */
 function stopOnSignals(): void {
