@@ -9,8 +9,8 @@ import { join } from 'node:path';
 
 interface LockedPackage {
   readonly version?: string;
-  readonly license?: string;
-  readonly dev?: boolean;
+  readonly license?: string | undefined;
+  readonly dev?: boolean | undefined;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
