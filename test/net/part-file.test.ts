@@ -74,7 +74,7 @@ describe('a failure of the file system', () => {
   });
 
   it('ends the read at once and is not retried', async (t) => {
-    const body = content(100_000);
+    const body = content(50_000);
     await using server = await WireServer.start((request, response) => {
       serveRange(request, response, body);
     });
