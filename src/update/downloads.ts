@@ -95,8 +95,8 @@ export class Downloads implements AsyncDisposable {
     const queue = asked.toReversed();
     const large = queue.filter((resource) => this.#isLarge(resource));
     const small = queue.filter((resource) => !this.#isLarge(resource));
-    // A few large files use the whole link; more of them at a time would only lose more when the daemon is killed.
-    const wide = Math.min(large.length, Math.max(1, Math.floor(this.#connections / 4)));
+    // Two large files use the whole link; more of them at a time would only lose more when the daemon is killed.
+    const wide = Math.min(large.length, Math.max(1, Math.floor(this.#connections / 8)));
     const narrow = Math.min(small.length, Math.max(1, this.#connections - wide));
     const clock = this.#meter.stopwatch('download');
     if (asked.length > 0) clock.enter();
