@@ -51,11 +51,9 @@ describe(`a daemon that is killed ${kills} times in one update`, () => {
       await begin();
       // At moments that spread over the whole of what is left.
       const goal = world.sent + (needed * (0.2 + Math.random())) / kills;
-      let ended = false;
-      const exit = daemon.exitCode().then(() => {
-        ended = true;
-      });
-      while (world.sent < goal && !ended) await Promise.race([exit, after(2)]);
+      const ended = new AbortController();
+      const exit = daemon.exitCode().then(() => ended.abort());
+      while (world.sent < goal && !ended.signal.aborted) await Promise.race([exit, after(2)]);
       if ((await daemon.end('SIGKILL')) === rebootExitCode) break;
     }
     await begin();
