@@ -3,6 +3,7 @@ import { OtaFailure } from '#domain/failure.ts';
 import type { HttpSource } from '#net/http-source.ts';
 import { candidatePath } from './candidates.ts';
 import { Downloads } from './downloads.ts';
+import { flushEarly } from './early-flush.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
 import { type PreparedTree, withCrew } from './prepared-tree.ts';
 import { resourceStates } from './shared-state.ts';
@@ -57,6 +58,9 @@ export async function placeFiles(
       await downloads.fetch(stillWanted(plan), inner);
       await early;
     };
+    const placing = new AbortController();
+    const placedBytes = (): number => state.total('copyBytes') + state.total('downloadBytes');
+    const flushing = flushEarly(tree.root, placedBytes, AbortSignal.any([inner, placing.signal]));
     const first = downloads.fetch(plan.missing, inner);
     await Promise.all(
       [first, copying()].map((work) =>
@@ -68,6 +72,8 @@ export async function placeFiles(
         }),
       ),
     );
+    placing.abort();
+    await flushing;
     assertComplete(plan);
     meter.enter('APPLYING_UPDATE', 'REGULAR');
     meter.stopwatch('link').enter();
