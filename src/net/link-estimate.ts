@@ -13,9 +13,9 @@ const maxRate = 50e6;
  * The estimate is at most this part of all that was received. First impressions are wrong (a busy machine answers late),
  * and what an interruption loses shall stay small beside what was gained before it.
  */
-const trustedPart = 1 / 128;
+const trustedPart = 1 / 256;
 
-const minSegment = 256 * 1024;
+const minSegment = 96 * 1024;
 const maxSegment = 8 * 1024 * 1024;
 
 interface Generation {

@@ -55,11 +55,11 @@ describe('what the link holds', () => {
     assert.equal(link.bandwidthDelayBytes, 0);
   });
 
-  it('is no more than a 128th of what was received, as first impressions are wrong', () => {
+  it('is no more than a 256th of what was received, as first impressions are wrong', () => {
     const link = new LinkEstimate(new HandClock());
     link.answered(200);
     link.burst(mebi, 10);
-    link.received(128 * kibi);
+    link.received(256 * kibi);
     assert.equal(link.bandwidthDelayBytes, kibi);
   });
 
@@ -87,12 +87,12 @@ it('a rate beyond 50 MB/s counts as that: it needs no more in flight', () => {
 });
 
 describe('a segment', () => {
-  it('is 256 KiB at first and on links that hold little', () => {
+  it('is 96 KiB at first and on links that hold little', () => {
     const { clock, link } = provenLink();
-    assert.equal(link.segmentBytes, 256 * kibi);
+    assert.equal(link.segmentBytes, 96 * kibi);
     link.answered(0.2);
     flow(link, clock, 100_000, 1000);
-    assert.equal(link.segmentBytes, 256 * kibi);
+    assert.equal(link.segmentBytes, 96 * kibi);
   });
 
   it('grows with what the link holds, to 8 MiB', () => {

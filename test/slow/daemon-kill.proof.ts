@@ -7,7 +7,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { DaemonProcess, rebootExitCode } from '../support/daemon-process.ts';
 import { makeTree, UpdateWorld } from '../support/update-world.ts';
 
-const kills = Number(process.env['KILLS'] ?? 12);
+const kills = Number(process.env['KILLS'] ?? 8);
 
 describe(`a daemon that is killed ${kills} times in one update`, () => {
   it('always starts in a whole release, and the same request brings the new one for 1.02 times the bytes', async (t) => {
@@ -18,7 +18,7 @@ describe(`a daemon that is killed ${kills} times in one update`, () => {
     await makeTree(tree.activeRoot, old);
     const next: Record<string, Buffer> = { ...old };
     for (let i = 0; i < 2500; i++) next[`fresh/${i % 50}/${i}`] = randomBytes(1000 + ((i * 7919) % 30_000));
-    for (let i = 0; i < 5; i++) next[`large/${i}`] = randomBytes(5_000_000);
+    for (let i = 0; i < 12; i++) next[`large/${i}`] = randomBytes(5_000_000);
     await world.publish(next);
     const contents = Object.entries(next).filter(([path]) => !path.startsWith('kept'));
     const needed = contents.reduce((sum, [, bytes]) => sum + bytes.length, 0);
