@@ -1,34 +1,10 @@
 import { isIP } from 'node:net';
-import { isAbsolute } from 'node:path';
 import * as z from 'zod';
-
-/** Longest time that may be set: a week, in milliseconds. Timers of Node end at 24 days. */
-const maxMs = 7 * 24 * 3600 * 1000;
+import { bootOptions } from './boot-options.ts';
+import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
 
 /** Marks options whose value is not shown, because it may hold a password. */
 export const secretOptions = z.registry<{ secret: true }>();
-
-function int(initial: number, min: number, max: number, about: string) {
-  const wrong = { error: `write a whole number from ${min} to ${max}` };
-  return z.int(wrong).min(min, wrong).max(max, wrong).default(initial).describe(about);
-}
-
-function ms(initial: number, about: string, min = 1) {
-  return int(initial, min, maxMs, about);
-}
-
-function directory(initial: string, about: string) {
-  const wrong = { error: 'write an absolute path' };
-  return z.string(wrong).refine(isAbsolute, wrong).default(initial).describe(about);
-}
-
-function flag(initial: boolean, about: string) {
-  return z.boolean({ error: 'write true or false' }).default(initial).describe(about);
-}
-
-const wrongCommand = { error: 'write a list of 1 to 64 texts: the program and its arguments' };
-const command = z.array(z.string(wrongCommand).min(1, wrongCommand), wrongCommand).min(1, wrongCommand);
-const commandLine = command.max(64, wrongCommand);
 
 const wrongIp = { error: 'write an IP address such as 0.0.0.0' };
 const wrongProxy = { error: 'write a URL such as http://192.168.10.1:8082' };
@@ -43,8 +19,6 @@ const healthCheck = z.object(
   },
   wrongChecks,
 );
-
-const section = { error: 'write `key: value` lines below it' };
 
 /** Every option of the daemon. The table in docs/operations.md and the names of the variables are made from this. */
 export const optionsSchema = z.object({
@@ -95,24 +69,7 @@ export const optionsSchema = z.object({
       section,
     )
     .prefault({}),
-  boot: z
-    .object(
-      {
-        directory: z
-          .object(
-            {
-              path: directory(
-                '/var/lib/ota/slots',
-                'slots and boot choice of boot control `directory`; never inside a slot',
-              ),
-            },
-            section,
-          )
-          .prefault({}),
-      },
-      section,
-    )
-    .prefault({}),
+  boot: bootOptions,
   reboot: z
     .object(
       {

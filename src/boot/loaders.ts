@@ -1,0 +1,4 @@
+import type { LoaderKind } from './boot-loader.ts';
+
+/** Every boot loader for block devices, in the order in which they are looked for. */
+export const loaders: readonly LoaderKind[] = [];
