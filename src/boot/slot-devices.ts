@@ -1,0 +1,89 @@
+import type { BlockDevice, DeviceSpec } from '#host/block-device.ts';
+import { allDevices, describeDevice, deviceHolding, matchingDevices } from '#host/block-device.ts';
+import { BootError } from './boot-error.ts';
+import type { BootLoader, LoaderSetting } from './boot-loader.ts';
+import type { SlotId } from './slots.ts';
+import { slotIds } from './slots.ts';
+
+/** The partitions of both slots, and which of them holds the running release. */
+export type SlotDevices = Pick<BootLoader, 'booted' | 'devices'>;
+
+/**
+ * Finds the partitions of both slots by role: by `boot.slot_a` and `boot.slot_b` where they are set, else by partition
+ * name and then by file system label `slot_a` and `slot_b`. Where a name is found on several disks (a cloned disk is
+ * plugged in), the disk that the release runs from is meant. The booted slot is the one that holds `boot.active_root`.
+ * Errors: BootError `startup_failed`, which says what is missing, ambiguous or mixed up and how to mend it.
+ */
+export async function findSlotDevices(
+  { activeRoot, options }: Pick<LoaderSetting, 'activeRoot' | 'options'>,
+  signal: AbortSignal,
+): Promise<SlotDevices> {
+  const running = await deviceHolding(activeRoot, signal);
+  if (running === undefined) {
+    throw unusable(`${activeRoot} lies on no block device`, 'slots of this boot control are disk partitions');
+  }
+  const all = await allDevices(signal);
+  const devices = {
+    slot_a: await find('slot_a', options.slotA, all, running, signal),
+    slot_b: await find('slot_b', options.slotB, all, running, signal),
+  };
+  const { slot_a: a, slot_b: b } = devices;
+  if (a.number === b.number || a.path === b.disk || b.path === a.disk) {
+    const what = a.number === b.number ? a.path : `${a.path}, which overlaps ${b.path}`;
+    throw unusable(`slot_a and slot_b are the same device: ${what}`, 'give each slot its own partition');
+  }
+  const booted = slotIds.find((slot) => devices[slot].number === running.number);
+  if (booted === undefined) {
+    throw unusable(
+      `the running release lies on ${running.path}, which is neither slot_a (${a.path}) nor slot_b (${b.path})`,
+      'name the partitions that this ECU boots from with the options boot.slot_a and boot.slot_b',
+    );
+  }
+  return { booted, devices };
+}
+
+async function find(
+  slot: SlotId,
+  spec: DeviceSpec | undefined,
+  all: readonly BlockDevice[],
+  running: BlockDevice,
+  signal: AbortSignal,
+): Promise<BlockDevice> {
+  if (spec?.startsWith('/')) return atPath(slot, spec, signal);
+  const specs = spec === undefined ? [`PARTLABEL=${slot}`, `LABEL=${slot}`] : [spec];
+  for (const one of specs) {
+    const matches = matchingDevices(one, all);
+    const nearby = matches.filter(({ disk }) => disk === running.disk);
+    const [device, second] = nearby.length > 0 ? nearby : matches;
+    if (device === undefined) continue;
+    if (second === undefined) return device;
+    const paths = matches.map(({ path }) => path).join(' and ');
+    throw unusable(
+      `${slot} is ambiguous: ${paths} both have ${one}`,
+      `name one partition with the option boot.${slot}`,
+    );
+  }
+  throw unusable(
+    `there is no partition for ${slot}: no device has ${specs.join(' or ')}`,
+    spec === undefined
+      ? `name its partition ${slot}, or say which it is with the option boot.${slot}`
+      : `correct the option boot.${slot}`,
+  );
+}
+
+async function atPath(slot: SlotId, path: string, signal: AbortSignal): Promise<BlockDevice> {
+  try {
+    return await describeDevice(path, signal);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BootError(
+      'startup_failed',
+      `there is no device for ${slot} at ${path} (${why}); correct the option boot.${slot}`,
+      { cause: error },
+    );
+  }
+}
+
+function unusable(what: string, mend: string): BootError {
+  return new BootError('startup_failed', `${what}; ${mend}`);
+}
