@@ -37,7 +37,22 @@ export interface JournalEntry {
   /** Unix time in milliseconds. */
   readonly startedAt: number;
   readonly reachedAt: number;
+  /** Every point that was reached, in order; a long list loses its middle. */
+  readonly timeline: readonly TimelinePoint[];
 }
+
+/** When a job came to a point. The step may be one that only another release knows. */
+export interface TimelinePoint {
+  readonly step: string;
+  /** Unix time in milliseconds. */
+  readonly at: number;
+}
+
+export const timelineSchema = z.array(z.object({ step: z.string().max(64), at: z.number() })).max(256);
+
+/** Steps may repeat: a first boot that is cut off and tried again. */
+const maxTimeline = 64;
+const keptFromStart = 16;
 
 const schema = z.object({
   format: z.literal(1),
@@ -49,6 +64,8 @@ const schema = z.object({
   step: z.enum(Object.keys(journalSteps) as JournalStep[]),
   startedAt: z.number(),
   reachedAt: z.number(),
+  // Journals of earlier releases have the last point only.
+  timeline: timelineSchema.optional(),
 });
 
 const maxBytes = 64 * 1024;
@@ -72,8 +89,9 @@ export class Journal {
     await sweepTemporaries(dirname(path));
     const read = schema.safeParse(await readSmallJson(path, maxBytes));
     if (!read.success) return new Journal(path, undefined);
-    const { format: _, ...entry } = read.data;
-    return new Journal(path, entry);
+    const { format: _, timeline, ...entry } = read.data;
+    const last = { step: entry.step, at: entry.reachedAt };
+    return new Journal(path, { ...entry, timeline: timeline ?? [last] });
   }
 
   /** The running job, or the one that was interrupted; undefined when none was. */
@@ -97,14 +115,16 @@ export class Journal {
       step,
       startedAt: now,
       reachedAt: now,
+      timeline: [{ step, at: now }],
     });
   }
 
   /** Does nothing when no job was begun. */
   async reach(step: JournalStep, facts: { readonly imageDigest?: string } = {}): Promise<void> {
-    if (this.#entry !== undefined) {
-      await this.#write({ ...this.#entry, ...facts, step, reachedAt: Date.now() });
-    }
+    if (this.#entry === undefined) return;
+    const now = Date.now();
+    const timeline = shortened([...this.#entry.timeline, { step, at: now }]);
+    await this.#write({ ...this.#entry, ...facts, step, reachedAt: now, timeline });
   }
 
   async clear(): Promise<void> {
@@ -116,6 +136,11 @@ export class Journal {
     this.#entry = entry;
     await writeDurably(this.#path, JSON.stringify({ format: 1, ...entry }), 0o600);
   }
+}
+
+function shortened(points: readonly TimelinePoint[]): readonly TimelinePoint[] {
+  if (points.length <= maxTimeline) return points;
+  return [...points.slice(0, keptFromStart), ...points.slice(keptFromStart - maxTimeline)];
 }
 
 /** `<unix seconds>-<version without characters that file names cannot carry>-<8 hex>`, as existing clients make it. */

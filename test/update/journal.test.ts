@@ -22,6 +22,34 @@ test('the next life finds how far the last one came', async (t) => {
   assert.equal((await stat(path)).mode & 0o077, 0, 'for nobody else');
 });
 
+test('every point that was reached is kept with its time, and a long list loses its middle', async (t) => {
+  const path = join(await scratchDirectory(t), 'journal.json');
+  const journal = await Journal.open(path);
+  await journal.begin('verify', job);
+  await journal.reach('prepare');
+  await journal.reach('place');
+  const { timeline = [], startedAt, reachedAt } = (await Journal.open(path)).entry ?? {};
+  assert.deepEqual(
+    timeline.map(({ step }) => step),
+    ['verify', 'prepare', 'place'],
+  );
+  assert.equal(timeline[0]?.at, startedAt);
+  assert.equal(timeline[2]?.at, reachedAt);
+  for (let n = 0; n < 70; n++) await journal.reach('first_boot');
+  const long = (await Journal.open(path)).entry?.timeline ?? [];
+  assert.equal(long.length, 64);
+  assert.deepEqual([long[0]?.step, long[2]?.step, long[63]?.step], ['verify', 'place', 'first_boot']);
+});
+
+test('a journal of an earlier release, which knows its last point only, is read', async (t) => {
+  const path = join(await scratchDirectory(t), 'journal.json');
+  const journal = await Journal.open(path);
+  await journal.begin('activate', job);
+  const { timeline: _, ...earlier } = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify(earlier));
+  assert.deepEqual((await Journal.open(path)).entry?.timeline, [{ step: 'activate', at: earlier.reachedAt }]);
+});
+
 test('a cleared journal tells nothing, and reaches nothing', async (t) => {
   const path = join(await scratchDirectory(t), 'journal.json');
   const journal = await Journal.open(path);
