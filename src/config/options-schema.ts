@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { bootOptions } from './boot-options.ts';
+import { healthChecks, healthOptions } from './health-options.ts';
 import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
 
 /** Marks options whose value is not shown, because it may hold a password. */
@@ -8,17 +9,6 @@ export const secretOptions = z.registry<{ secret: true }>();
 
 const wrongIp = { error: 'write an IP address such as 0.0.0.0' };
 const wrongProxy = { error: 'write a URL such as http://192.168.10.1:8082' };
-const wrongName = { error: 'write a name of 1 to 64 printable characters' };
-const wrongChecks = { error: 'write a list of at most 64 checks, each with name and command' };
-
-const healthCheck = z.object(
-  {
-    name: z.string(wrongName).regex(/^[^\p{Cc}]{1,64}$/u, wrongName),
-    command: commandLine,
-    timeout_ms: ms(60_000, 'limit for one run'),
-  },
-  wrongChecks,
-);
 
 /** Every option of the daemon. The table in docs/operations.md and the names of the variables are made from this. */
 export const optionsSchema = z.object({
@@ -86,14 +76,8 @@ export const optionsSchema = z.object({
       section,
     )
     .prefault({}),
-  health_checks: z
-    .array(healthCheck, wrongChecks)
-    .max(64, wrongChecks)
-    .default([])
-    .describe(
-      'commands that must end with 0 at the first boot of a release, else the old one is booted again: ' +
-        'list of `name`, `command` (list), `timeout_ms` (60000)',
-    ),
+  health_checks: healthChecks,
+  health: healthOptions,
   download: z
     .object(
       {
