@@ -1,4 +1,5 @@
 import type { SlotId, StandbyTree } from './slots.ts';
+import type { SlotNames } from './status-files.ts';
 
 /**
  * What differs between boot loaders. `status-slots.ts` does everything else. Calls may be interrupted by a power cut and
@@ -9,6 +10,8 @@ export interface BootControl extends AsyncDisposable {
   readonly name: string;
   /** The slot that runs. */
   readonly booted: SlotId;
+  /** What the status files call the slots; absent where by their roles. */
+  readonly slotNames?: SlotNames | undefined;
   /** Where a slot's status files lie; mounts the slot where they lie inside it. */
   statusDirectory(slot: SlotId): Promise<string>;
   /** Where an update would work. Changes nothing. */

@@ -2,6 +2,7 @@ import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
 import type { BlockDevice } from '#host/block-device.ts';
 import type { SlotId } from './slots.ts';
+import type { SlotNames } from './status-files.ts';
 
 /** What a boot loader's file is given. Everything it touches lies below these. */
 export interface LoaderSetting {
@@ -45,6 +46,10 @@ export interface BootLoader {
   /** The partitions of the slots, found by role and never by a device name that is written down. */
   readonly devices: Readonly<Record<SlotId, BlockDevice>>;
   readonly status: StatusPlace;
+  /** What the status files of existing clients call the slots; absent where by their roles. */
+  readonly slotNames?: SlotNames | undefined;
+  /** Keeps the firmware from falling back to a slot whose tree is about to be written to; absent where it never would. */
+  withhold?(slot: SlotId): Promise<void>;
   /**
    * Puts into the tree, and onto boot partitions, what booting it needs: kernel, initrd, fstab, menu. Must not change
    * what the running slot boots from.

@@ -10,6 +10,8 @@ import {
   sweepTemporaries,
   writeDurably,
 } from '#host/durable-file.ts';
+import type { SlotId } from './slots.ts';
+import { slotIds } from './slots.ts';
 
 /** Words that are kept on disk. CLIENT_UPDATING and ABORTING are live only. */
 const persistedStatuses = [
@@ -47,6 +49,9 @@ const recordSchema = z.object({
   image_digest: z.string(),
 });
 
+/** What `slot_in_use` calls each slot, where existing clients do not call it by its role. */
+export type SlotNames = Readonly<Record<SlotId, string>>;
+
 /** Existing clients read at most so much of a version. */
 const maxVersionBytes = 2048;
 const maxJsonBytes = 64 * 1024;
@@ -57,9 +62,11 @@ const maxJsonBytes = 64 * 1024;
  */
 export class StatusFiles {
   readonly directory: string;
+  readonly #names: SlotNames | undefined;
 
-  constructor(directory: string) {
+  constructor(directory: string, names?: SlotNames) {
     this.directory = directory;
+    this.#names = names;
   }
 
   /** Makes the directory, and clears what an interrupted write left. */
@@ -80,11 +87,12 @@ export class StatusFiles {
 
   /** The slot that is expected to run; empty when unknown. */
   async slotInUse(): Promise<string> {
-    return (await this.#text('slot_in_use', 64)).trim();
+    const name = (await this.#text('slot_in_use', 64)).trim();
+    return slotIds.find((slot) => this.#names?.[slot] === name) ?? name;
   }
 
-  async setSlotInUse(slot: string): Promise<void> {
-    await writeDurably(join(this.directory, 'slot_in_use'), slot);
+  async setSlotInUse(slot: SlotId): Promise<void> {
+    await writeDurably(join(this.directory, 'slot_in_use'), this.#names?.[slot] ?? slot);
   }
 
   async version(): Promise<string> {

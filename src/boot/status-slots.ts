@@ -21,8 +21,11 @@ import { StatusFiles } from './status-files.ts';
  */
 export async function openStatusSlots(control: BootControl, role: 'daemon' | 'reader'): Promise<Slots> {
   try {
-    const own = new StatusFiles(await control.statusDirectory(control.booted));
-    const other = new StatusFiles(await control.statusDirectory(otherSlot(control.booted)));
+    const own = new StatusFiles(await control.statusDirectory(control.booted), control.slotNames);
+    const other = new StatusFiles(
+      await control.statusDirectory(otherSlot(control.booted)),
+      control.slotNames,
+    );
     if (role === 'daemon') {
       await own.open();
       await other.open();

@@ -28,6 +28,17 @@ test('files have the names and contents that existing tools read: plain text, no
   });
 });
 
+test('slot_in_use has the name that existing clients give a slot, and is read by both names', async (t) => {
+  const directory = join(await scratchDirectory(t), 'ota-status');
+  const files = new StatusFiles(directory, { slot_a: '0', slot_b: '1' });
+  await files.open();
+  await files.setSlotInUse('slot_b');
+  assert.equal(await readFile(join(directory, 'slot_in_use'), 'utf8'), '1');
+  assert.equal(await files.slotInUse(), 'slot_b');
+  await writeFile(join(directory, 'slot_in_use'), 'slot_a');
+  assert.equal(await files.slotInUse(), 'slot_a');
+});
+
 test('a status is read in any case and with white space around it', async (t) => {
   const files = await openFiles(t);
   await writeFile(join(files.directory, 'status'), ' success \n');
