@@ -22,8 +22,8 @@ import { maxReportedEcus } from './wire-report.ts';
 // Requests keep the message they came from, so that fields of a newer agent reach children that know them.
 
 export function updateRequestFromWire(wire: WireUpdateRequest): UpdateRequest {
-  const entries = wire.ecu.map(({ ecuId, version, url, cookies, releaseName, releaseId, imageId }) => {
-    return { ecuId: cutName(ecuId), version, url, cookies, releaseName, releaseId, imageId };
+  const entries = wire.ecu.map(({ ecuId, version, url, cookies, releaseName, releaseId, imageId, force }) => {
+    return { ecuId: cutName(ecuId), version, url, cookies, releaseName, releaseId, imageId, force };
   });
   return { entries, requestId: cutName(wire.requestId), origin: wire };
 }

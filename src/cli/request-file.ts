@@ -2,7 +2,16 @@ import type { UpdateRequestEntry } from '#domain/release.ts';
 import { UsageError } from './command.ts';
 import { isCookies } from './cookies.ts';
 
-const wireKeys = ['ecu_id', 'version', 'url', 'cookies', 'release_name', 'release_id', 'image_id'] as const;
+const wireKeys = [
+  'ecu_id',
+  'version',
+  'url',
+  'cookies',
+  'release_name',
+  'release_id',
+  'image_id',
+  'force',
+] as const;
 type WireKey = (typeof wireKeys)[number];
 
 /** A vehicle has tens of ECUs; a file with more entries than this is not a request. */
@@ -35,6 +44,7 @@ function entryFrom(value: unknown, place: string): UpdateRequestEntry {
     release_name: '',
     release_id: '',
     image_id: '',
+    force: 'false',
   };
   for (const [key, field] of Object.entries(value)) {
     if (!isWireKey(key)) {
@@ -48,6 +58,9 @@ function entryFrom(value: unknown, place: string): UpdateRequestEntry {
   for (const key of ['ecu_id', 'version', 'url'] as const) {
     if (fields[key] === '') throw new UsageError(`${place}: ${key} is missing`);
   }
+  if (fields.force !== 'true' && fields.force !== 'false') {
+    throw new UsageError(`${place}: force: expected true or false`);
+  }
   return {
     ecuId: fields.ecu_id,
     version: fields.version,
@@ -56,6 +69,7 @@ function entryFrom(value: unknown, place: string): UpdateRequestEntry {
     releaseName: fields.release_name,
     releaseId: fields.release_id,
     imageId: fields.image_id,
+    force: fields.force === 'true',
   };
 }
 

@@ -24,7 +24,9 @@ Options:
                        Without it $${cookiesVariable} is used. There is no option that takes them directly:
                        every user of the machine can read command lines.
   --request FILE       The whole request: a YAML or JSON list of {ecu_id, version, url, cookies} and, if wanted,
-                       release_name, release_id, image_id; "-" reads stdin. Entries without cookies get those above.
+                       release_name, release_id, image_id, force; "-" reads stdin. Entries without cookies get
+                       those above.
+  --force              Install the release although an ECU came back from it by itself and quarantined it
 ${hostUsage}
 ${waitUsage}
   --json               JSON lines: the answers; with --wait every status change, and the result
@@ -47,6 +49,7 @@ const options = {
   url: { type: 'string' },
   'cookies-file': { type: 'string' },
   request: { type: 'string' },
+  force: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
@@ -73,7 +76,11 @@ async function wishFromFile(
   const entries = await parseRequestFile(await readSource(file, io), file === '-' ? 'stdin' : file);
   return {
     kind: 'entries',
-    entries: entries.map((entry) => (entry.cookies === '' ? { ...entry, cookies } : entry)),
+    entries: entries.map((entry) => ({
+      ...entry,
+      cookies: entry.cookies === '' ? cookies : entry.cookies,
+      force: values.force === true || entry.force === true,
+    })),
   };
 }
 
@@ -87,7 +94,8 @@ async function wishFromOptions(values: Values, ecuIds: readonly string[], io: Cl
     throw new UsageError(url === '' ? '--url is missing' : `--url "${url}" is no http or https URL`);
   }
   const cookies = await readCookies(values['cookies-file'], io);
-  const release = { version, url, cookies, releaseName: '', releaseId: '', imageId: '' };
+  const force = values.force === true;
+  const release = { version, url, cookies, releaseName: '', releaseId: '', imageId: '', force };
   if (values.all === true) return { kind: 'all', release };
   return { kind: 'entries', entries: ecuIds.map((ecuId) => ({ ecuId, ...release })) };
 }

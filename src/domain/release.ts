@@ -17,6 +17,8 @@ export interface UpdateRequestEntry {
   readonly releaseName: string;
   readonly releaseId: string;
   readonly imageId: string;
+  /** Whether a quarantined release is installed all the same; not when absent. */
+  readonly force?: boolean;
 }
 
 /** What one ECU was asked to install, after its request was validated. */
@@ -28,4 +30,6 @@ export interface ReleaseRequest {
   readonly cookies: ReadonlyMap<string, string>;
   readonly detail: ReleaseDetail | undefined;
   readonly requestId: string;
+  /** Whether a quarantined release is installed all the same; not when absent. */
+  readonly force?: boolean;
 }

@@ -31,6 +31,7 @@ export function validateUpdateRequest(
       cookies: checkedCookies(entry.cookies),
       detail: checkedDetail(entry),
       requestId,
+      force: entry.force === true,
     };
   } catch (error) {
     if (error instanceof OtaFailure) return error;

@@ -24,6 +24,28 @@ describe('a request that is passed on', () => {
     assert.equal(fromBinary(UpdateRequestSchema, sent).ecu[0]?.version, '2');
   });
 
+  it('carries whether a quarantined release is wanted, to peers that know it and past those that do not', () => {
+    const force = {
+      ecuId: 'a',
+      version: '2',
+      url: '',
+      cookies: '',
+      releaseName: '',
+      releaseId: '',
+      imageId: '',
+    };
+    const sent = updateRequestToWire({ entries: [{ ...force, force: true }, force], requestId: 'r' });
+    // Field 1000 of the entry, wire type varint: as a peer without the field sees it.
+    assert.ok(Buffer.from(toBinary(UpdateRequestSchema, sent)).includes(Buffer.from('c03e01', 'hex')));
+    const read = updateRequestFromWire(fromBinary(UpdateRequestSchema, toBinary(UpdateRequestSchema, sent)));
+    assert.deepEqual(
+      read.entries.map((entry) => entry.force),
+      [true, false],
+    );
+    const passedOn = updateRequestToWire({ ...read, requestId: 'other' });
+    assert.equal(passedOn.ecu[0]?.force, true);
+  });
+
   it('names nobody with a name that is too long, and does not carry it around', () => {
     const long = { ecuId: 'x'.repeat(100_000) };
     const { entries, requestId } = updateRequestFromWire(

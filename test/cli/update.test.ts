@@ -110,6 +110,18 @@ test('a refusal is told with its reason and ends with 1, as does an ECU that is 
   );
 });
 
+test('--force is sent with every entry, and only when it is given', async (t) => {
+  const { peer, requests } = await acceptingPeer(t);
+  const args = ['update', '--host', peer.address, ...release];
+  await runOta(t, [...args, '--ecu', 'main']);
+  await runOta(t, [...args, '--ecu', 'main', '--force']);
+  await runOta(t, [...args, '--all', '--force']);
+  assert.deepEqual(
+    requests.map(({ ecu: entries }) => entries.map(({ force }) => force)),
+    [[false], [true], [true, true]],
+  );
+});
+
 test('--all asks the ECUs of the campaign', async (t) => {
   const { peer, requests } = await acceptingPeer(t);
   const { code } = await runOta(t, ['update', '--all', ...release, '--host', peer.address]);
@@ -161,6 +173,7 @@ test('--request takes the list of existing tools, in YAML and in JSON, with vers
   cookies:
     name: 2
   release_name: spring
+  force: true
 - {ecu_id: radar, version: v1, url: http://10.0.0.9/c, cookies: }
 `;
   await writeFile(file, yaml);
@@ -175,8 +188,11 @@ test('--request takes the list of existing tools, in YAML and in JSON, with vers
       ['radar', 'v1', '{"default":"x"}', ''],
     ],
   );
+  const forced = (request: UpdateRequest | undefined) => request?.ecu.map(({ force }) => force);
+  assert.deepEqual(forced(requests[0]), [false, true, false]);
   const json = JSON.stringify([{ ecu_id: 'main', version: '1', url: 'http://h/', cookies: null }]);
-  assert.equal((await runOta(t, [...args, '-'], { stdin: json })).code, 0);
+  assert.equal((await runOta(t, [...args, '-', '--force'], { stdin: json })).code, 0);
+  assert.deepEqual(forced(requests[1]), [true], 'for all entries of the file');
   assert.deepEqual(
     requests[1]?.ecu.map((entry) => [entry.ecuId, entry.version, entry.cookies]),
     [['main', '1', '']],
@@ -198,6 +214,10 @@ test('a broken request file is told with entry and key, never with its secrets',
   assert.match(
     await broken(`- {ecu_id: a, version: 1, url: u, cookies: ${secret}}`),
     /entry 1: cookies: expected/,
+  );
+  assert.match(
+    await broken('- {ecu_id: a, version: 1, url: u, force: yes}'),
+    /entry 1: force: expected true or false/,
   );
   assert.match(
     await broken(`[{cookies: '${secret}', a: `),

@@ -53,6 +53,11 @@ test('a url that is no http or https URL of a place is refused', () => {
   }
 });
 
+test('a quarantined release is wanted only where the request says so', () => {
+  assert.equal(valid({}).force, false);
+  assert.equal(valid({ force: true }).force, true);
+});
+
 test('a password in a url is refused and not repeated', () => {
   const failure = refused({ url: 'http://user:hunter2@h/a' });
   assert.ok(!failure.reason.includes('hunter2'));
