@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, constants, copyFile, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 const temporaryPrefix = '.ota-tmp-';
@@ -31,6 +31,29 @@ export async function writeDurably(path: string, data: string | Uint8Array, mode
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/**
+ * Copies a file of any size over another as durably as `writeDurably` writes: after a power cut the target is all of the
+ * old or all of the new one. Errors: those of the file system; the target is then as it was.
+ */
+export async function copyDurably(from: string, to: string, mode = 0o644): Promise<void> {
+  const temporary = join(dirname(to), `${temporaryPrefix}${basename(to)}-${randomBytes(6).toString('hex')}`);
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await chmod(temporary, mode);
+    const file = await open(temporary, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(to));
 }
 
 /** Removes a file durably; a file that is not there is fine. */

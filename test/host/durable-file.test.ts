@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
+  copyDurably,
   makeDirectoryDurably,
   readAtMost,
   readSmallJson,
@@ -20,6 +21,19 @@ test('a durable write replaces the file and leaves nothing else behind', async (
   assert.equal(await readFile(path, 'utf8'), 'SUCCESS');
   assert.equal((await stat(path)).mode & 0o777, 0o640);
   assert.deepEqual(await readdir(directory), ['status']);
+});
+
+test('a durable copy replaces the file whole, and a failing one leaves it', async (t) => {
+  const directory = await scratchDirectory(t);
+  const [from, to] = [join(directory, 'new'), join(directory, 'kernel')];
+  await writeFile(from, Buffer.alloc(3_000_000, 7), { mode: 0o400 });
+  await writeFile(to, 'old');
+  await assert.rejects(copyDurably(join(directory, 'missing'), to), { code: 'ENOENT' });
+  assert.equal(await readFile(to, 'utf8'), 'old');
+  await copyDurably(from, to, 0o600);
+  assert.deepEqual(await readFile(to), await readFile(from));
+  assert.equal((await stat(to)).mode & 0o777, 0o600);
+  assert.deepEqual((await readdir(directory)).sort(), ['kernel', 'new']);
 });
 
 test('many writers at once leave one whole content', async (t) => {
