@@ -10,7 +10,7 @@ import { ProgressMeter } from '#update/progress-meter.ts';
 
 const [active, standby, work, url, trust, state, workers] = process.argv.slice(2);
 if (!active || !standby || !work || !url || !trust || !state) throw new Error('six arguments are needed');
-const tree = { slot: 'slot_b', root: standby, work, activeRoot: active } as const;
+const tree = { slot: 'slot_b', root: standby, work, activeRoot: active, reserved: [] } as const;
 await using engine = new UpdateEngine({
   slots: {
     look: async () => tree,

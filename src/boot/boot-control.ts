@@ -1,4 +1,4 @@
-import type { SlotId, StandbyTree } from './slots.ts';
+import type { AccessMode, SlotId, StandbyTree } from './slots.ts';
 import type { SlotNames } from './status-files.ts';
 
 /**
@@ -12,13 +12,20 @@ export interface BootControl extends AsyncDisposable {
   readonly booted: SlotId;
   /** What the status files call the slots; absent where by their roles. */
   readonly slotNames?: SlotNames | undefined;
-  /** Where a slot's status files lie; mounts the slot where they lie inside it. */
-  statusDirectory(slot: SlotId): Promise<string>;
+  /**
+   * Where a slot's status files lie; mounts the slot in that mode where they lie inside it, until `letGo`. Undefined for
+   * a slot whose file system cannot be mounted.
+   */
+  statusDirectory(slot: SlotId, mode: AccessMode): Promise<string | undefined>;
+  /** Root of a slot's tree as it is; mounted in that mode if need be, until `letGo`. */
+  reach(slot: SlotId, mode: AccessMode): Promise<string>;
+  /** Writes back and unmounts whatever is mounted of the standby slot: a boot loader finds it clean. */
+  letGo(): Promise<void>;
   /** Where an update would work. Changes nothing. */
   standbyTree(): Promise<StandbyTree>;
   /** Makes `root` and `work` exist, writable, on one file system. What they hold already is kept where it can be. */
   makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void>;
-  /** Removes `work`, puts into the tree what booting it needs, and makes its file system durable. */
+  /** Removes `work`, puts into the tree what booting it needs, and makes its file system durable; it stays mounted. */
   seal(tree: StandbyTree): Promise<void>;
   /** Lets the next boot, and only that one, take `slot`; the default stays. */
   tryOnce(slot: SlotId): Promise<void>;

@@ -106,10 +106,16 @@ class DirectoryControl implements BootControl {
     return join(this.#directory, 'status', slot);
   }
 
+  reach(slot: SlotId): Promise<string> {
+    return this.#rootOf(slot);
+  }
+
+  async letGo(): Promise<void> {}
+
   async standbyTree(): Promise<StandbyTree> {
     const slot = otherSlot(this.booted);
     const root = await this.#rootOf(slot);
-    return { slot, root, work: `${root}.work`, activeRoot: await this.#rootOf(this.booted) };
+    return { slot, root, work: `${root}.work`, activeRoot: await this.#rootOf(this.booted), reserved: [] };
   }
 
   async makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void> {

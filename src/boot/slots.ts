@@ -9,6 +9,9 @@ export function otherSlot(slot: SlotId): SlotId {
   return slot === 'slot_a' ? 'slot_b' : 'slot_a';
 }
 
+/** Whether a slot's tree is only read or also written. */
+export type AccessMode = 'read' | 'write';
+
 /** What one slot holds. */
 export interface SlotContents {
   readonly id: SlotId;
@@ -30,6 +33,8 @@ export interface StandbyTree {
   readonly work: string;
   /** "/" of the active slot, only read. */
   readonly activeRoot: string;
+  /** Names at the top of `root` that are not of the release: neither removed nor taken for a difference. */
+  readonly reserved: readonly string[];
 }
 
 /** A switch of the boot choice is made by an update or by a rollback. */
@@ -80,6 +85,18 @@ export interface Slots extends AsyncDisposable {
   prepare(signal: AbortSignal): Promise<StandbyTree>;
   /** Flushes the standby slot, writes its status, and only then switches the boot choice, one-shot; reads it back. */
   activate(tree: StandbyTree, release: StagedRelease): Promise<void>;
+  /**
+   * Root of the tree in the standby slot as it is, mounted if need be, for `use` only. Changes wait meanwhile.
+   * Errors: BootError `status_failed`; those of `use` as they are.
+   */
+  withStandbyRoot<T>(mode: AccessMode, use: (root: string) => Promise<T>): Promise<T>;
+  /**
+   * On the first boot after a switch: lets the running slot, still on trial, boot once more, at most `most` times per
+   * trial. Counted durably before the boot choice is touched. How often so far; `armed` is false when the limit is reached.
+   */
+  rearm(most: number): Promise<{ readonly armed: boolean; readonly times: number }>;
+  /** Takes `rearm` back: the next boot takes the default. */
+  disarm(): Promise<void>;
   /** Makes the switched boot permanent: the running slot is good. */
   confirm(): Promise<void>;
   /** Goes back to the other slot at the next boot, and leaves a report for it. */

@@ -148,9 +148,20 @@ export class StatusFiles {
     );
   }
 
+  /** How often a release on trial was allowed to boot once more. */
+  async rearmed(): Promise<number> {
+    const times = Number((await this.#text('rearmed', 16)).trim());
+    return Number.isSafeInteger(times) && times > 0 ? times : 0;
+  }
+
+  async setRearmed(times: number): Promise<void> {
+    if (times === 0) await removeDurably(join(this.directory, 'rearmed'));
+    else await writeDurably(join(this.directory, 'rearmed'), `${times}`);
+  }
+
   /** Forgets which release the slot held and how that one fared; the record stays. */
   async clearRelease(): Promise<void> {
-    for (const name of ['status', 'slot_in_use', 'version', 'version_detail', 'failure']) {
+    for (const name of ['status', 'slot_in_use', 'version', 'version_detail', 'failure', 'rearmed']) {
       await removeDurably(join(this.directory, name));
     }
   }

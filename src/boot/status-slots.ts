@@ -4,6 +4,7 @@ import type { BootErrorCode } from './boot-error.ts';
 import { BootError } from './boot-error.ts';
 import { judgeBoot } from './judge.ts';
 import type {
+  AccessMode,
   BootVerdict,
   EndStatus,
   SlotContents,
@@ -20,21 +21,12 @@ import { StatusFiles } from './status-files.ts';
  * A reader beside the daemon changes nothing. Errors: BootError `startup_failed`.
  */
 export async function openStatusSlots(control: BootControl, role: 'daemon' | 'reader'): Promise<Slots> {
+  const slots = new StatusSlots(control, (await control.standbyTree()).activeRoot);
   try {
-    const own = new StatusFiles(await control.statusDirectory(control.booted), control.slotNames);
-    const other = new StatusFiles(
-      await control.statusDirectory(otherSlot(control.booted)),
-      control.slotNames,
-    );
-    if (role === 'daemon') {
-      await own.open();
-      await other.open();
-      if ((await own.slotInUse()) === '') await own.setSlotInUse(control.booted);
-      if ((await own.status()) === undefined) await own.setStatus('INITIALIZED');
-    }
-    const { activeRoot } = await control.standbyTree();
-    return new StatusSlots(control, own, other, activeRoot);
+    if (role === 'daemon') await slots.mend();
+    return slots;
   } catch (error) {
+    await slots[Symbol.asyncDispose]();
     throw asBootError('startup_failed', `slots of boot control ${control.name} could not be opened`, error);
   }
 }
@@ -51,26 +43,34 @@ class StatusSlots implements Slots {
   readonly activeRoot: string;
   readonly #control: BootControl;
   readonly #booted: SlotId;
-  readonly #own: StatusFiles;
-  readonly #other: StatusFiles;
   #last: Promise<unknown> = Promise.resolve();
+  /** From `prepare` to `activate` or `record`: the standby slot stays mounted. */
+  #prepared = false;
   #rebooting = false;
 
-  constructor(control: BootControl, own: StatusFiles, other: StatusFiles, activeRoot: string) {
+  constructor(control: BootControl, activeRoot: string) {
     this.bootloader = control.name;
     this.activeRoot = activeRoot;
     this.#control = control;
     this.#booted = control.booted;
-    this.#own = own;
-    this.#other = other;
   }
 
-  current(): Promise<SlotContents> {
-    return this.#contents(this.#booted, this.#own);
+  /** A missing or unknown status becomes INITIALIZED. */
+  async mend(): Promise<void> {
+    const own = await this.#own('write');
+    await own.open();
+    await (await this.#other('write'))?.open();
+    if ((await own.slotInUse()) === '') await own.setSlotInUse(this.#booted);
+    if ((await own.status()) === undefined) await own.setStatus('INITIALIZED');
+    await this.#control.letGo();
+  }
+
+  async current(): Promise<SlotContents> {
+    return this.#contents(this.#booted, await this.#own('read'));
   }
 
   standby(): Promise<SlotContents> {
-    return this.#contents(otherSlot(this.#booted), this.#other);
+    return this.#inTurn(async () => this.#contents(otherSlot(this.#booted), await this.#other('read')));
   }
 
   async look(): Promise<StandbyTree> {
@@ -78,23 +78,72 @@ class StatusSlots implements Slots {
   }
 
   async judge(): Promise<BootVerdict> {
-    return wrapped('status_failed', 'status of the slots could not be read', async () =>
-      judgeBoot(this.#booted, await words(this.#own), await words(this.#other)),
+    return this.#inTurn(() =>
+      wrapped('status_failed', 'status of the slots could not be read', async () =>
+        judgeBoot(this.#booted, await words(await this.#own('read')), await words(await this.#other('read'))),
+      ),
+    );
+  }
+
+  withStandbyRoot<T>(mode: AccessMode, use: (root: string) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () =>
+      use(
+        await wrapped('status_failed', 'standby slot could not be reached', () =>
+          this.#control.reach(otherSlot(this.#booted), mode),
+        ),
+      ),
+    );
+  }
+
+  rearm(most: number): Promise<{ readonly armed: boolean; readonly times: number }> {
+    return this.#change('switch_failed', `${this.#booted} could not be let boot once more`, async () => {
+      const own = await this.#own('write');
+      const status = await own.status();
+      if (status !== 'UPDATING' && status !== 'ROLLBACKING') {
+        throw new BootError(
+          'switch_failed',
+          `${this.#booted} is not on trial: its status is ${status ?? 'missing'}`,
+        );
+      }
+      const before = await own.rearmed();
+      if (before >= most) return { armed: false, times: before };
+      await own.setRearmed(before + 1);
+      await this.#control.tryOnce(this.#booted);
+      return { armed: true, times: before + 1 };
+    });
+  }
+
+  disarm(): Promise<void> {
+    return this.#change('switch_failed', 'one-shot boot choice could not be taken back', () =>
+      this.#control.cancelTry(),
     );
   }
 
   prepare(signal: AbortSignal): Promise<StandbyTree> {
     return this.#change('prepare_failed', 'standby slot could not be made ready', async () => {
+      const own = await this.#own('write');
       const tree = await this.#control.standbyTree();
       signal.throwIfAborted();
-      await this.#own.setFailure(undefined);
-      await this.#own.setSlotInUse(tree.slot);
-      await this.#own.setStatus('FAILURE');
+      await own.setFailure(undefined);
+      await own.setSlotInUse(tree.slot);
+      await own.setStatus('FAILURE');
       signal.throwIfAborted();
-      await this.#other.setRecord({ state: 'written_to', imageDigest: '' });
-      await this.#other.clearRelease();
+      const other = await this.#other('write');
+      // A file system that cannot be mounted says nothing about a release, and is made anew.
+      if (other !== undefined) {
+        await other.open();
+        await other.setRecord({ state: 'written_to', imageDigest: '' });
+        await other.clearRelease();
+      }
       signal.throwIfAborted();
-      await this.#control.makeReady(tree, signal);
+      this.#prepared = true;
+      try {
+        await this.#control.makeReady(tree, signal);
+        await this.#rewriteRecord();
+      } catch (error) {
+        this.#prepared = false;
+        throw error;
+      }
       return tree;
     });
   }
@@ -102,70 +151,79 @@ class StatusSlots implements Slots {
   activate(tree: StandbyTree, release: StagedRelease): Promise<void> {
     return this.#change('switch_failed', `boot choice could not be switched to ${tree.slot}`, async () => {
       await this.#control.seal(tree);
-      await this.#other.setRelease(release.version, release.detail);
-      await this.#other.setRecord({ state: 'staged', imageDigest: release.imageDigest });
-      await this.#other.setSlotInUse(tree.slot);
-      await this.#other.setStatus('UPDATING');
+      const other = await this.#otherOrFail('write');
+      // The image may have removed the directory from the slot.
+      await other.open();
+      await other.setRelease(release.version, release.detail);
+      await other.setRecord({ state: 'staged', imageDigest: release.imageDigest });
+      await other.setSlotInUse(tree.slot);
+      await other.setStatus('UPDATING');
+      this.#prepared = false;
+      await this.#control.letGo();
       await this.#control.tryOnce(tree.slot);
     });
   }
 
   confirm(): Promise<void> {
     return this.#change('confirm_failed', `${this.#booted} could not be made permanent`, async () => {
+      const own = await this.#own('write');
       // First the boot choice: after a power cut in between, the slot comes up again and is confirmed again.
       await this.#control.makeDefault(this.#booted);
-      const record = await this.#own.record();
-      await this.#own.setRecord({ state: 'confirmed', imageDigest: record?.imageDigest ?? '' });
-      await this.#own.setFailure(undefined);
-      await this.#own.setSlotInUse(this.#booted);
-      await this.#own.setStatus('SUCCESS');
+      const record = await own.record();
+      await own.setRecord({ state: 'confirmed', imageDigest: record?.imageDigest ?? '' });
+      await own.setRearmed(0);
+      await own.setFailure(undefined);
+      await own.setSlotInUse(this.#booted);
+      await own.setStatus('SUCCESS');
     });
   }
 
   giveUp(failure: FailureReport): Promise<void> {
     return this.#change('switch_failed', 'boot choice could not be set back', async () => {
+      const own = await this.#own('write');
+      const other = await this.#otherOrFail('write');
+      await other.open();
       // Our own word stays UPDATING: a daemon that is started again in this slot judges, and gives up, once more.
-      const rollback = (await this.#own.status()) === 'ROLLBACKING';
-      await this.#other.setFailure(failure);
-      await this.#other.setStatus(rollback ? 'ROLLBACK_FAILURE' : 'FAILURE');
+      const rollback = (await own.status()) === 'ROLLBACKING';
+      await other.setFailure(failure);
+      await other.setStatus(rollback ? 'ROLLBACK_FAILURE' : 'FAILURE');
+      await this.#control.letGo();
       await this.#control.makeDefault(otherSlot(this.#booted));
     });
   }
 
-  async rollbackTarget(): Promise<SlotContents> {
-    return wrapped('status_failed', 'status of the standby slot could not be read', async () => {
-      const slot = otherSlot(this.#booted);
-      const record = await this.#other.record();
-      if (record === undefined) throw refused(`${slot} never held a release`);
-      if (record.state === 'written_to') throw refused(`${slot} has been written to by an update since`);
-      if (record.state === 'staged') throw refused(`the release in ${slot} was never confirmed`);
-      return this.standby();
-    });
+  rollbackTarget(): Promise<SlotContents> {
+    return this.#inTurn(() => this.#target());
   }
 
   rollBack(): Promise<void> {
     return this.#change('switch_failed', 'boot choice could not be switched back', async () => {
-      const target = await this.rollbackTarget();
-      await this.#own.setFailure(undefined);
-      await this.#own.setSlotInUse(target.id);
-      await this.#own.setStatus('ROLLBACK_FAILURE');
+      const target = await this.#target();
+      const [own, other] = [await this.#own('write'), await this.#otherOrFail('write')];
+      await own.setFailure(undefined);
+      await own.setSlotInUse(target.id);
+      await own.setStatus('ROLLBACK_FAILURE');
       // Existing clients forgot this one, and took a good rollback for a failed one.
-      await this.#other.setSlotInUse(target.id);
-      await this.#other.setStatus('ROLLBACKING');
+      await other.setSlotInUse(target.id);
+      await other.setStatus('ROLLBACKING');
+      await this.#control.letGo();
       await this.#control.tryOnce(target.id);
     });
   }
 
   record(status: EndStatus, failure: FailureReport | undefined): Promise<void> {
     return this.#change('status_failed', `${status} could not be recorded`, async () => {
+      this.#prepared = false;
+      const own = await this.#own('write');
       await this.#control.cancelTry();
-      await this.#own.setFailure(failure);
-      await this.#own.setStatus(status);
+      await own.setFailure(failure);
+      await own.setStatus(status);
       // Last: as long as it says UPDATING or ROLLBACKING, a start finds out again that the switch failed.
-      const other = await this.#other.status();
-      if (other === undefined) return;
+      const other = await this.#other('write');
+      const word = await other?.status();
+      if (other === undefined || word === undefined) return;
       const failed = status === 'FAILURE' || status === 'ROLLBACK_FAILURE';
-      if (failed || other === 'UPDATING' || other === 'ROLLBACKING') await this.#other.setStatus('FAILURE');
+      if (failed || word === 'UPDATING' || word === 'ROLLBACKING') await other.setStatus('FAILURE');
     });
   }
 
@@ -186,35 +244,87 @@ class StatusSlots implements Slots {
     await this.#control[Symbol.asyncDispose]();
   }
 
-  async #contents(id: SlotId, files: StatusFiles): Promise<SlotContents> {
+  async #own(mode: AccessMode): Promise<StatusFiles> {
+    const directory = await this.#control.statusDirectory(this.#booted, mode);
+    if (directory === undefined)
+      throw new BootError('status_failed', `status of ${this.#booted} is out of reach`);
+    return new StatusFiles(directory, this.#control.slotNames);
+  }
+
+  /** Undefined where they lie in a slot whose file system cannot be mounted. */
+  async #other(mode: AccessMode): Promise<StatusFiles | undefined> {
+    const directory = await this.#control.statusDirectory(otherSlot(this.#booted), mode);
+    return directory === undefined ? undefined : new StatusFiles(directory, this.#control.slotNames);
+  }
+
+  async #otherOrFail(mode: AccessMode): Promise<StatusFiles> {
+    const other = await this.#other(mode);
+    if (other !== undefined) return other;
+    throw new BootError('status_failed', `${otherSlot(this.#booted)} cannot be mounted: update it`);
+  }
+
+  /** Making a slot ready may have formatted the one that the record lay in. */
+  async #rewriteRecord(): Promise<void> {
+    const other = await this.#otherOrFail('write');
+    if ((await other.record()) !== undefined) return;
+    await other.open();
+    await other.setRecord({ state: 'written_to', imageDigest: '' });
+  }
+
+  async #target(): Promise<SlotContents> {
+    return wrapped('status_failed', 'status of the standby slot could not be read', async () => {
+      const slot = otherSlot(this.#booted);
+      const other = await this.#other('read');
+      if (other === undefined) throw refused(`the file system of ${slot} cannot be mounted`);
+      const record = await other.record();
+      if (record === undefined) throw refused(`${slot} never held a release`);
+      if (record.state === 'written_to') throw refused(`${slot} has been written to by an update since`);
+      if (record.state === 'staged') throw refused(`the release in ${slot} was never confirmed`);
+      return this.#contents(slot, other);
+    });
+  }
+
+  async #contents(id: SlotId, files: StatusFiles | undefined): Promise<SlotContents> {
     return wrapped('status_failed', `status of ${id} could not be read`, async () => {
-      const record = await files.record();
+      const record = await files?.record();
       return {
         id,
-        version: await files.version(),
-        detail: await files.detail(),
+        version: (await files?.version()) ?? '',
+        detail: await files?.detail(),
         imageDigest: record?.imageDigest ?? '',
         intact: record?.state === 'confirmed',
       };
     });
   }
 
-  /** Changes go one after the other, and none after a reboot was started. */
+  /** No change after a reboot was started. */
   #change<T>(code: BootErrorCode, what: string, change: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(() => {
+    return this.#inTurn(() => {
       if (this.#rebooting) throw new BootError('rebooting', `${what}: a reboot is under way`);
       return wrapped(code, what, change);
+    });
+  }
+
+  /** Changes and looks go one after the other: both may mount the standby slot. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(async () => {
+      try {
+        return await work();
+      } finally {
+        // What cannot be let go of now is tried again before it is needed; the control has logged it.
+        if (!this.#prepared) await this.#control.letGo().catch(() => {});
+      }
     });
     this.#last = done.catch(() => {});
     return done;
   }
 }
 
-async function words(files: StatusFiles): Promise<Parameters<typeof judgeBoot>[1]> {
+async function words(files: StatusFiles | undefined): Promise<Parameters<typeof judgeBoot>[1]> {
   return {
-    status: await files.status(),
-    slotInUse: await files.slotInUse(),
-    failure: await files.failure(),
+    status: await files?.status(),
+    slotInUse: (await files?.slotInUse()) ?? '',
+    failure: await files?.failure(),
   };
 }
 

@@ -29,7 +29,7 @@ export async function planSetting(values: SettingValues, io: CliIo): Promise<Pla
     throw new UsageError('--active, --standby and --trust take the place of --ecu-info and --options');
   }
   return {
-    tree: { slot: 'slot_b', root: standby, work: `${standby}.work`, activeRoot: active },
+    tree: { slot: 'slot_b', root: standby, work: `${standby}.work`, activeRoot: active, reserved: [] },
     trustDirectory: trust,
     tuning: defaultTuning,
     proxy: undefined,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { resolveInRoot } from './root-path.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 
 /** Translates owners of one slot to those of another, by the names of users and groups. */
 export interface AccountMap {

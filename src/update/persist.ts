@@ -13,9 +13,9 @@ import {
   utimes,
 } from 'node:fs/promises';
 import { OtaFailure } from '#domain/failure.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 import { type AccountMap, readAccountMap } from './account-map.ts';
 import type { StagedTree } from './plan.ts';
-import { resolveInRoot } from './root-path.ts';
 import type { StepContext } from './steps.ts';
 
 /** Never carried over: the system makes them anew, and they are large. */

@@ -79,6 +79,7 @@ test('prepare fails by default: before the tree is touched, both slots say so on
     root: join(directory, 'slot_b'),
     work: join(directory, 'slot_b.work'),
     activeRoot: join(directory, 'slot_a'),
+    reserved: [],
   });
   assert.ok((await stat(tree.work)).isDirectory());
   await assert.rejects(slots.rollbackTarget(), { code: 'rollback_refused', message: /written to/ });

@@ -68,6 +68,7 @@ export class UpdateWorld {
       root: join(directory, 'slots/slot_b'),
       work: join(directory, 'slots/slot_b.work'),
       activeRoot: join(directory, 'slots/slot_a'),
+      reserved: [],
     };
   }
 
