@@ -1,0 +1,36 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { deviceHolding } from '#host/block-device.ts';
+import { BootError } from './boot-error.ts';
+import type { BootLoader, LoaderSetting, StatusPlace } from './boot-loader.ts';
+import { slotIds } from './slots.ts';
+
+/**
+ * The status directories of loaders that have no place of their own for them: `boot.status_directory`, else
+ * `ota-status` in the boot directory, with one directory per slot. Both slots must see it, so that each learns how the
+ * other one fared. Errors: BootError `startup_failed` when it lies in a slot.
+ */
+export async function sharedStatus(
+  { options, bootDirectory }: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
+  devices: BootLoader['devices'],
+  signal: AbortSignal,
+): Promise<StatusPlace> {
+  const directory = options.statusDirectory ?? join(bootDirectory, 'ota-status');
+  const holding = await deviceHolding(await nearestExisting(directory), signal);
+  const slot = slotIds.find((id) => devices[id].number === holding?.number);
+  if (slot !== undefined) {
+    throw new BootError(
+      'startup_failed',
+      `the status directory ${directory} lies inside ${slot} (${devices[slot].path}), where the other slot does not ` +
+        'see it; mount a partition there that both slots mount, or name a directory on one with boot.status_directory',
+    );
+  }
+  return { kind: 'shared', directory: (id) => join(directory, id) };
+}
+
+/** The directory is made only when something is written to it. */
+async function nearestExisting(path: string): Promise<string> {
+  for (let at = path; ; at = dirname(at)) {
+    if (at === '/' || (await stat(at, { throwIfNoEntry: false })) !== undefined) return at;
+  }
+}
