@@ -27,3 +27,19 @@ export class BootError extends Error {
     this.code = code;
   }
 }
+
+/** Runs `work`. Aborts stay what they are; every other error becomes a BootError with its cause. */
+export async function wrapped<T>(code: BootErrorCode, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AbortError') throw error;
+    throw asBootError(code, what, error);
+  }
+}
+
+export function asBootError(code: BootErrorCode, what: string, error: unknown): BootError {
+  if (error instanceof BootError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new BootError(code, `${what}: ${why}`, { cause: error });
+}

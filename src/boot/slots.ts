@@ -1,5 +1,6 @@
 import type { ReleaseDetail } from '#domain/release.ts';
 import type { FailureReport, OtaStatus } from '#domain/status.ts';
+import type { SlotArchive } from './slot-archive.ts';
 
 /** Names of slots are roles, never device names, so that they survive a re-enumeration of disks. */
 export const slotIds = ['slot_a', 'slot_b'] as const;
@@ -90,6 +91,15 @@ export interface Slots extends AsyncDisposable {
    * Errors: BootError `status_failed`; those of `use` as they are.
    */
   withStandbyRoot<T>(mode: AccessMode, use: (root: string) => Promise<T>): Promise<T>;
+  /**
+   * What outlives the release in a slot, for `use` only. Changes wait meanwhile.
+   * Errors: BootError `status_failed`; those of `use` as they are.
+   */
+  withArchive<T>(
+    of: 'current' | 'standby',
+    mode: AccessMode,
+    use: (archive: SlotArchive) => Promise<T>,
+  ): Promise<T>;
   /**
    * On the first boot after a switch: lets the running slot, still on trial, boot once more, at most `most` times per
    * trial. Counted durably before the boot choice is touched. How often so far; `armed` is false when the limit is reached.

@@ -1,8 +1,10 @@
 import type { FailureReport } from '#domain/status.ts';
 import type { BootControl } from './boot-control.ts';
 import type { BootErrorCode } from './boot-error.ts';
-import { BootError } from './boot-error.ts';
+import { asBootError, BootError, wrapped } from './boot-error.ts';
 import { judgeBoot } from './judge.ts';
+import { rollbackTarget, slotContents, slotWords } from './read-slot.ts';
+import { SlotArchive } from './slot-archive.ts';
 import type {
   AccessMode,
   BootVerdict,
@@ -80,7 +82,11 @@ class StatusSlots implements Slots {
   async judge(): Promise<BootVerdict> {
     return this.#inTurn(() =>
       wrapped('status_failed', 'status of the slots could not be read', async () =>
-        judgeBoot(this.#booted, await words(await this.#own('read')), await words(await this.#other('read'))),
+        judgeBoot(
+          this.#booted,
+          await slotWords(await this.#own('read')),
+          await slotWords(await this.#other('read')),
+        ),
       ),
     );
   }
@@ -93,6 +99,20 @@ class StatusSlots implements Slots {
         ),
       ),
     );
+  }
+
+  withArchive<T>(
+    of: 'current' | 'standby',
+    mode: AccessMode,
+    use: (archive: SlotArchive) => Promise<T>,
+  ): Promise<T> {
+    return this.#inTurn(async () => {
+      const what = `what is kept beside the status of the ${of} slot could not be reached`;
+      const files = await wrapped('status_failed', what, () =>
+        of === 'current' ? this.#own(mode) : this.#otherOrFail(mode),
+      );
+      return use(new SlotArchive(files.directory));
+    });
   }
 
   rearm(most: number): Promise<{ readonly armed: boolean; readonly times: number }> {
@@ -154,6 +174,7 @@ class StatusSlots implements Slots {
       const other = await this.#otherOrFail('write');
       // The image may have removed the directory from the slot.
       await other.open();
+      await new SlotArchive((await this.#own('read')).directory).handOn(new SlotArchive(other.directory));
       await other.setRelease(release.version, release.detail);
       await other.setRecord({ state: 'staged', imageDigest: release.imageDigest });
       await other.setSlotInUse(tree.slot);
@@ -171,7 +192,7 @@ class StatusSlots implements Slots {
       await this.#control.makeDefault(this.#booted);
       const record = await own.record();
       await own.setRecord({ state: 'confirmed', imageDigest: record?.imageDigest ?? '' });
-      await own.setRearmed(0);
+      await own.forgetTrial();
       await own.setFailure(undefined);
       await own.setSlotInUse(this.#booted);
       await own.setStatus('SUCCESS');
@@ -203,6 +224,7 @@ class StatusSlots implements Slots {
       await own.setFailure(undefined);
       await own.setSlotInUse(target.id);
       await own.setStatus('ROLLBACK_FAILURE');
+      await other.forgetTrial();
       // Existing clients forgot this one, and took a good rollback for a failed one.
       await other.setSlotInUse(target.id);
       await other.setStatus('ROLLBACKING');
@@ -272,29 +294,13 @@ class StatusSlots implements Slots {
   }
 
   async #target(): Promise<SlotContents> {
-    return wrapped('status_failed', 'status of the standby slot could not be read', async () => {
-      const slot = otherSlot(this.#booted);
-      const other = await this.#other('read');
-      if (other === undefined) throw refused(`the file system of ${slot} cannot be mounted`);
-      const record = await other.record();
-      if (record === undefined) throw refused(`${slot} never held a release`);
-      if (record.state === 'written_to') throw refused(`${slot} has been written to by an update since`);
-      if (record.state === 'staged') throw refused(`the release in ${slot} was never confirmed`);
-      return this.#contents(slot, other);
-    });
+    return wrapped('status_failed', 'status of the standby slot could not be read', async () =>
+      rollbackTarget(otherSlot(this.#booted), await this.#other('read')),
+    );
   }
 
   async #contents(id: SlotId, files: StatusFiles | undefined): Promise<SlotContents> {
-    return wrapped('status_failed', `status of ${id} could not be read`, async () => {
-      const record = await files?.record();
-      return {
-        id,
-        version: (await files?.version()) ?? '',
-        detail: await files?.detail(),
-        imageDigest: record?.imageDigest ?? '',
-        intact: record?.state === 'confirmed',
-      };
-    });
+    return wrapped('status_failed', `status of ${id} could not be read`, () => slotContents(id, files));
   }
 
   /** No change after a reboot was started. */
@@ -318,32 +324,4 @@ class StatusSlots implements Slots {
     this.#last = done.catch(() => {});
     return done;
   }
-}
-
-async function words(files: StatusFiles | undefined): Promise<Parameters<typeof judgeBoot>[1]> {
-  return {
-    status: await files?.status(),
-    slotInUse: (await files?.slotInUse()) ?? '',
-    failure: await files?.failure(),
-  };
-}
-
-function refused(why: string): BootError {
-  return new BootError('rollback_refused', `there is no release to go back to: ${why}`);
-}
-
-/** Aborts stay what they are; everything else becomes a BootError with its cause. */
-async function wrapped<T>(code: BootErrorCode, what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Error && error.name === 'AbortError') throw error;
-    throw asBootError(code, what, error);
-  }
-}
-
-function asBootError(code: BootErrorCode, what: string, error: unknown): BootError {
-  if (error instanceof BootError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new BootError(code, `${what}: ${why}`, { cause: error });
 }
