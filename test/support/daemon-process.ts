@@ -23,6 +23,18 @@ export interface DaemonSetting {
   readonly ecuInfo?: string;
   /** Appended to the options. */
   readonly options?: string;
+  /** Replaces the section `boot` of the options: YAML in one line. */
+  readonly boot?: string;
+  /** Where the daemon keeps its state, if not in `state/`. */
+  readonly state?: string;
+}
+
+/** How one life of the daemon runs. */
+export interface DaemonLife {
+  /** Goes before the command of Node: a tracer and its arguments. */
+  readonly under?: readonly string[];
+  /** Options of Node. */
+  readonly node?: readonly string[];
 }
 
 /** One ECU's daemon as a real process, and the client that talks to it. */
@@ -42,6 +54,7 @@ export class DaemonProcess {
   /** Writes the configuration; `start` or `supervise` runs it. Everything is ended with the test. */
   static async create(t: TestContext, setting: DaemonSetting): Promise<DaemonProcess> {
     const { directory, options = '' } = setting;
+    const boot = setting.boot ?? `{ directory: { path: ${directory}/slots } }`;
     const port = await freePort();
     const daemon = new DaemonProcess(setting, port);
     t.after(async () => {
@@ -55,9 +68,9 @@ export class DaemonProcess {
     await writeFile(
       join(directory, 'ota.yml'),
       `listen: { host: 127.0.0.1, port: ${port} }
-state: { directory: ${directory}/state }
+state: { directory: ${setting.state ?? join(directory, 'state')} }
 trust: { directory: ${directory}/trust }
-boot: { directory: { path: ${directory}/slots } }
+boot: ${boot}
 reboot: { exit_code: ${rebootExitCode} }
 ${options}`,
     );
@@ -65,10 +78,11 @@ ${options}`,
   }
 
   /** Starts one life. */
-  start(): void {
+  start({ under = [], node = [] }: DaemonLife = {}): void {
     const { directory } = this.#setting;
     const files = [join(directory, 'ecu_info.yml'), join(directory, 'ota.yml')];
-    const child = spawn(process.execPath, [main, ...files], {
+    const [program, ...args] = [...under, process.execPath, ...node, main, ...files];
+    const child = spawn(program ?? process.execPath, args, {
       cwd: directory,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -93,6 +107,11 @@ ${options}`,
     if (child === undefined) return 0;
     if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
     return child.exitCode ?? -1;
+  }
+
+  /** Process id of this life, or of the tracer that it runs under. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
