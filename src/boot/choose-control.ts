@@ -1,0 +1,61 @@
+import type { Bootloader } from '#config/ecu-info.ts';
+import { BootError } from './boot-error.ts';
+import type { LoaderKind, LoaderSetting } from './boot-loader.ts';
+import { loaders } from './loaders.ts';
+
+/** The boot control of this ECU, and why it is this one, for people. */
+export type ControlChoice = { readonly reason: string } & (
+  | { readonly kind: 'directory' }
+  | { readonly kind: 'loader'; readonly loader: LoaderKind }
+);
+
+export interface ChooseControl {
+  /** `bootloader` of `ecu_info.yml`. */
+  readonly bootloader: Bootloader;
+  readonly setting: LoaderSetting;
+  /** Why directories are meant where nothing else is found; undefined when they are not. */
+  readonly directory: () => Promise<string | undefined>;
+  /** Replaces the loaders of this release. */
+  readonly kinds?: readonly LoaderKind[];
+}
+
+/**
+ * Chooses the boot control: the one that is named, else the first loader that is found on this machine, else
+ * directories, if they are meant. Changes nothing. Errors: BootError `startup_failed` when none is found; it tells what
+ * came close.
+ */
+export async function chooseControl(choose: ChooseControl): Promise<ControlChoice> {
+  const { bootloader, setting, directory, kinds = loaders } = choose;
+  const named = `ecu_info.yml names it`;
+  if (bootloader === 'directory') return { kind: 'directory', reason: named };
+  if (bootloader !== 'auto_detect') {
+    const loader = kinds.find(({ name }) => name === bootloader);
+    if (loader !== undefined) return { kind: 'loader', loader, reason: named };
+    throw new BootError('startup_failed', `boot control ${bootloader} is not part of this release`);
+  }
+  const found: { readonly loader: LoaderKind; readonly reason: string }[] = [];
+  const close: string[] = [];
+  for (const loader of kinds) {
+    try {
+      const detection = await loader.detect(setting);
+      if (detection !== undefined) found.push({ loader, reason: detection.reason });
+    } catch (error) {
+      close.push(`${loader.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const [first, ...others] = found;
+  if (first !== undefined) {
+    const alsoFound = others.map(({ loader, reason }) => `${loader.name} (${reason})`).join(', ');
+    const also = others.length === 0 ? '' : `; also found, but looked for later: ${alsoFound}`;
+    return { kind: 'loader', loader: first.loader, reason: `found: ${first.reason}${also}` };
+  }
+  const meant = await directory();
+  const closest = close.length === 0 ? '' : `; not taken: ${close.join('; ')}`;
+  if (meant !== undefined)
+    return { kind: 'directory', reason: `${meant}, no boot loader was found${closest}` };
+  throw new BootError(
+    'startup_failed',
+    'no boot control was found; name one as `bootloader` in ecu_info.yml (`bootloader: directory` boots plain ' +
+      `directories)${closest}`,
+  );
+}
