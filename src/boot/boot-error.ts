@@ -6,6 +6,8 @@ export type BootErrorCode =
   | 'prepare_failed'
   /** The boot choice could not be switched, or did not read back as written. */
   | 'switch_failed'
+  /** The release in the standby slot cannot run on this ECU as it is. */
+  | 'release_refused'
   /** There is no release to go back to. */
   | 'rollback_refused'
   /** The running release could not be made permanent. */

@@ -21,7 +21,7 @@ const bootloaders = [
 export type Bootloader = (typeof bootloaders)[number];
 
 /** Names that older files use for a boot control. */
-const bootloaderAliases: Readonly<Record<string, Bootloader>> = { cboot: 'jetson-cboot' };
+const bootloaderAliases: Readonly<Record<string, Bootloader>> = { cboot: 'jetson-cboot', rpi: 'rpi_boot' };
 
 /** Where a child's daemon listens when its entry does not say. */
 const defaultEcuPort = 50051;

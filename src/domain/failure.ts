@@ -56,6 +56,12 @@ export const failureKinds = {
     mend: 'go on with Update',
   },
   aborted: { number: 207, type: 'RECOVERABLE', what: 'stopped on request', mend: 'send the update again' },
+  release_unsuitable: {
+    number: 208,
+    type: 'RECOVERABLE',
+    what: 'release does not fit this ECU',
+    mend: 'install a release that was built for it',
+  },
   interrupted: {
     number: 210,
     type: 'RECOVERABLE',
@@ -145,6 +151,12 @@ export const failureKinds = {
     type: 'UNRECOVERABLE',
     what: 'configuration of this ECU is broken',
     mend: 'correct the named file and restart the daemon',
+  },
+  quarantined: {
+    number: 320,
+    type: 'UNRECOVERABLE',
+    what: 'release is quarantined on this ECU',
+    mend: 'publish a corrected release, or install this one all the same with `ota update --force`',
   },
 } as const satisfies Record<string, FailureKind>;
 

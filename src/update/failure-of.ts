@@ -49,7 +49,7 @@ function codeOf(error: unknown, fallback: FailureCode): FailureCode {
     if (untrusted.has(error.code)) return 'image_untrusted';
     return error.code === 'metadata_digest_mismatch' ? 'image_invalid' : 'image_refused';
   }
-  if (error instanceof BootError) return fallback;
+  if (error instanceof BootError) return error.code === 'release_refused' ? 'release_unsuitable' : fallback;
   const { code } = (error ?? {}) as { readonly code?: unknown };
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'standby_slot_full';
   return fallback;
