@@ -1,4 +1,4 @@
-import type { AccessMode, SlotId, StandbyTree } from './slots.ts';
+import type { AccessMode, SeenTree, SlotId, StandbyTree } from './slots.ts';
 import type { SlotNames } from './status-files.ts';
 
 /**
@@ -10,8 +10,12 @@ export interface BootControl extends AsyncDisposable {
   readonly name: string;
   /** The slot that runs. */
   readonly booted: SlotId;
+  /** "/" of the slot that runs, as programs see it. */
+  readonly activeRoot: string;
   /** What the status files call the slots; absent where by their roles. */
   readonly slotNames?: SlotNames | undefined;
+  /** What the device of a slot is called: `PARTUUID=id`, `UUID=id`; absent where slots are no devices. */
+  deviceNames?(slot: SlotId): readonly string[];
   /**
    * Where a slot's status files lie; mounts the slot in that mode where they lie inside it, until `letGo`. Undefined for
    * a slot whose file system cannot be mounted.
@@ -21,8 +25,10 @@ export interface BootControl extends AsyncDisposable {
   reach(slot: SlotId, mode: AccessMode): Promise<string>;
   /** Writes back and unmounts whatever is mounted of the standby slot: a boot loader finds it clean. */
   letGo(): Promise<void>;
-  /** Where an update would work. Changes nothing. */
+  /** Where an update works. Changes nothing, mounts nothing of the standby slot. */
   standbyTree(): Promise<StandbyTree>;
+  /** Where an update would work, with what is there now to be read, until `letGo`. Changes nothing that the slot holds. */
+  look(signal: AbortSignal): Promise<SeenTree>;
   /** Makes `root` and `work` exist, writable, on one file system. What they hold already is kept where it can be. */
   makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void>;
   /** Removes `work`, puts into the tree what booting it needs, and makes its file system durable; it stays mounted. */

@@ -37,7 +37,8 @@ export async function bootDirectorySlots(options: DirectoryBootOptions): Promise
       await writeBootChoice(choiceFile, { default: before.default, once: null, booted });
     }
     await makeDirectoryDurably(join(directory, booted));
-    const control = new DirectoryControl(directory, choiceFile, booted, options.reboot);
+    const running = { booted, activeRoot: await rootOf(directory, booted) };
+    const control = new DirectoryControl(directory, choiceFile, running, options.reboot);
     return await openStatusSlots(control, 'daemon');
   } catch (error) {
     throw startupError(directory, error);
@@ -57,7 +58,9 @@ export async function readDirectorySlots(directory: string): Promise<Slots> {
     }
     const noReboot = (): Promise<void> =>
       Promise.reject(new BootError('reboot_failed', 'only the daemon reboots'));
-    const control = new DirectoryControl(resolve(directory), choiceFile, choice.booted, noReboot);
+    const { booted } = choice;
+    const running = { booted, activeRoot: await rootOf(resolve(directory), booted) };
+    const control = new DirectoryControl(resolve(directory), choiceFile, running, noReboot);
     return await openStatusSlots(control, 'reader');
   } catch (error) {
     throw startupError(directory, error);
@@ -91,12 +94,19 @@ async function setUp(directory: string, choiceFile: string): Promise<BootChoice>
 class DirectoryControl implements BootControl {
   readonly name = 'directory';
   readonly booted: SlotId;
+  readonly activeRoot: string;
   readonly #directory: string;
   readonly #choiceFile: string;
   readonly #reboot: () => Promise<void>;
 
-  constructor(directory: string, choiceFile: string, booted: SlotId, reboot: () => Promise<void>) {
+  constructor(
+    directory: string,
+    choiceFile: string,
+    { booted, activeRoot }: Pick<BootControl, 'booted' | 'activeRoot'>,
+    reboot: () => Promise<void>,
+  ) {
     this.booted = booted;
+    this.activeRoot = activeRoot;
     this.#directory = directory;
     this.#choiceFile = choiceFile;
     this.#reboot = reboot;
@@ -107,15 +117,19 @@ class DirectoryControl implements BootControl {
   }
 
   reach(slot: SlotId): Promise<string> {
-    return this.#rootOf(slot);
+    return rootOf(this.#directory, slot);
   }
 
   async letGo(): Promise<void> {}
 
   async standbyTree(): Promise<StandbyTree> {
     const slot = otherSlot(this.booted);
-    const root = await this.#rootOf(slot);
-    return { slot, root, work: `${root}.work`, activeRoot: await this.#rootOf(this.booted), reserved: [] };
+    const root = await rootOf(this.#directory, slot);
+    return { slot, root, work: `${root}.work`, activeRoot: this.activeRoot, reserved: [] };
+  }
+
+  look(): Promise<StandbyTree> {
+    return this.standbyTree();
   }
 
   async makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void> {
@@ -164,12 +178,12 @@ class DirectoryControl implements BootControl {
     if (choice === undefined) throw new BootError('switch_failed', `${this.#choiceFile} has gone`);
     return choice;
   }
+}
 
-  /** `work` lies beside the real directory, so that both are on one file system. */
-  async #rootOf(slot: SlotId): Promise<string> {
-    const path = join(this.#directory, slot);
-    return (await exists(path)) ? realpath(path) : path;
-  }
+/** `work` lies beside the real directory, so that both are on one file system. */
+async function rootOf(directory: string, slot: SlotId): Promise<string> {
+  const path = join(directory, slot);
+  return (await exists(path)) ? realpath(path) : path;
 }
 
 async function exists(path: string): Promise<boolean> {

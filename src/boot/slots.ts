@@ -38,6 +38,23 @@ export interface StandbyTree {
   readonly reserved: readonly string[];
 }
 
+/** A standby slot before it is made ready: `root` holds what would be kept there. */
+export interface SeenTree extends StandbyTree {
+  /** Room in the empty file system that it would be given; undefined when it would be updated in place. */
+  readonly fresh?: FreshSpace | undefined;
+  /** Bytes that activating it adds to the release. */
+  readonly addedBytes?: number;
+}
+
+export interface FreshSpace {
+  /** As statfs(2) tells: the number of the file system's type. */
+  readonly type: number;
+  readonly blockBytes: number;
+  readonly bytes: number;
+  /** Undefined when the file system makes inodes as it goes. */
+  readonly inodes: number | undefined;
+}
+
 /** A switch of the boot choice is made by an update or by a rollback. */
 export type SwitchKind = 'update' | 'rollback';
 
@@ -75,8 +92,11 @@ export interface Slots extends AsyncDisposable {
   readonly activeRoot: string;
   current(): Promise<SlotContents>;
   standby(): Promise<SlotContents>;
-  /** Where an update would work. Changes nothing; `root` and `work` need not exist yet. */
-  look(): Promise<StandbyTree>;
+  /**
+   * Where an update would work, until `prepare`, `record` or closing. Changes nothing that the slot holds; `root` and
+   * `work` need not exist yet.
+   */
+  look(signal: AbortSignal): Promise<SeenTree>;
   /** What this start of the daemon is. Changes nothing. */
   judge(): Promise<BootVerdict>;
   /**

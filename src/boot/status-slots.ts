@@ -9,6 +9,7 @@ import type {
   AccessMode,
   BootVerdict,
   EndStatus,
+  SeenTree,
   SlotContents,
   SlotId,
   Slots,
@@ -23,7 +24,7 @@ import { StatusFiles } from './status-files.ts';
  * A reader beside the daemon changes nothing. Errors: BootError `startup_failed`.
  */
 export async function openStatusSlots(control: BootControl, role: 'daemon' | 'reader'): Promise<Slots> {
-  const slots = new StatusSlots(control, (await control.standbyTree()).activeRoot);
+  const slots = new StatusSlots(control);
   try {
     if (role === 'daemon') await slots.mend();
     return slots;
@@ -46,13 +47,13 @@ class StatusSlots implements Slots {
   readonly #control: BootControl;
   readonly #booted: SlotId;
   #last: Promise<unknown> = Promise.resolve();
-  /** From `prepare` to `activate` or `record`: the standby slot stays mounted. */
-  #prepared = false;
+  /** From `look` or `prepare` to `activate` or `record`: the standby slot stays mounted. */
+  #inUse = false;
   #rebooting = false;
 
-  constructor(control: BootControl, activeRoot: string) {
+  constructor(control: BootControl) {
     this.bootloader = control.name;
-    this.activeRoot = activeRoot;
+    this.activeRoot = control.activeRoot;
     this.#control = control;
     this.#booted = control.booted;
   }
@@ -61,9 +62,9 @@ class StatusSlots implements Slots {
   async mend(): Promise<void> {
     const own = await this.#own('write');
     await own.open();
-    await (await this.#other('write'))?.open();
     if ((await own.slotInUse()) === '') await own.setSlotInUse(this.#booted);
     if ((await own.status()) === undefined) await own.setStatus('INITIALIZED');
+    await this.#nameDevice(own, this.#booted);
     await this.#control.letGo();
   }
 
@@ -75,8 +76,14 @@ class StatusSlots implements Slots {
     return this.#inTurn(async () => this.#contents(otherSlot(this.#booted), await this.#other('read')));
   }
 
-  async look(): Promise<StandbyTree> {
-    return wrapped('status_failed', 'standby slot could not be found', () => this.#control.standbyTree());
+  look(signal: AbortSignal): Promise<SeenTree> {
+    return this.#inTurn(async () => {
+      const seen = await wrapped('prepare_failed', 'standby slot could not be looked at', () =>
+        this.#control.look(signal),
+      );
+      this.#inUse = true;
+      return seen;
+    });
   }
 
   async judge(): Promise<BootVerdict> {
@@ -156,12 +163,12 @@ class StatusSlots implements Slots {
         await other.clearRelease();
       }
       signal.throwIfAborted();
-      this.#prepared = true;
+      this.#inUse = true;
       try {
         await this.#control.makeReady(tree, signal);
         await this.#rewriteRecord();
       } catch (error) {
-        this.#prepared = false;
+        this.#inUse = false;
         throw error;
       }
       return tree;
@@ -178,8 +185,9 @@ class StatusSlots implements Slots {
       await other.setRelease(release.version, release.detail);
       await other.setRecord({ state: 'staged', imageDigest: release.imageDigest });
       await other.setSlotInUse(tree.slot);
+      await this.#nameDevice(other, tree.slot);
       await other.setStatus('UPDATING');
-      this.#prepared = false;
+      this.#inUse = false;
       await this.#control.letGo();
       await this.#control.tryOnce(tree.slot);
     });
@@ -235,7 +243,7 @@ class StatusSlots implements Slots {
 
   record(status: EndStatus, failure: FailureReport | undefined): Promise<void> {
     return this.#change('status_failed', `${status} could not be recorded`, async () => {
-      this.#prepared = false;
+      this.#inUse = false;
       const own = await this.#own('write');
       await this.#control.cancelTry();
       await own.setFailure(failure);
@@ -285,6 +293,12 @@ class StatusSlots implements Slots {
     throw new BootError('status_failed', `${otherSlot(this.#booted)} cannot be mounted: update it`);
   }
 
+  /** For the guard of trials, which finds out by itself which slot runs. */
+  async #nameDevice(files: StatusFiles, slot: SlotId): Promise<void> {
+    const names = this.#control.deviceNames?.(slot) ?? [];
+    if (names.length > 0) await files.setDevice(names);
+  }
+
   /** Making a slot ready may have formatted the one that the record lay in. */
   async #rewriteRecord(): Promise<void> {
     const other = await this.#otherOrFail('write');
@@ -318,7 +332,7 @@ class StatusSlots implements Slots {
         return await work();
       } finally {
         // What cannot be let go of now is tried again before it is needed; the control has logged it.
-        if (!this.#prepared) await this.#control.letGo().catch(() => {});
+        if (!this.#inUse) await this.#control.letGo().catch(() => {});
       }
     });
     this.#last = done.catch(() => {});

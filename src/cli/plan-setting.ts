@@ -58,7 +58,7 @@ async function configuredSetting(values: SettingValues, io: CliIo): Promise<Plan
   const slots = await readDirectorySlots(options.boot.directory.path);
   const { proxyUrl, ...download } = options.download;
   return {
-    tree: await slots.look(),
+    tree: await slots.look(io.signal),
     trustDirectory: options.trust.directory,
     tuning: { ...defaultTuning, ...download },
     proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),

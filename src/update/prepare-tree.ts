@@ -39,7 +39,7 @@ export async function prepareTree(
   meter.totalBytes = bytes;
   const state = createSharedState(table);
   meter.watch(state);
-  const seen = await slots.look();
+  const seen = await slots.look(signal);
   const crew = startCrew(seen.root, state, workers);
   return withCrew(crew, state, signal, async () => {
     meter.enter('CALCULATING_DELTA', 'DIRECTORY');

@@ -253,7 +253,7 @@ test('a reader sees the running slots and takes no one-shot choice away', async 
   await install(await boot(directory));
   const reader = await readDirectorySlots(directory);
   assert.equal((await reader.current()).id, 'slot_a');
-  assert.equal((await reader.look()).root, join(directory, 'slot_b'));
+  assert.equal((await reader.look(never)).root, join(directory, 'slot_b'));
   assert.deepEqual(await (await boot(directory)).judge(), { kind: 'first_boot', of: 'update' });
   assert.equal((await (await readDirectorySlots(directory)).current()).id, 'slot_b');
 });

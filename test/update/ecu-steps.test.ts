@@ -152,7 +152,7 @@ test('a release that is not healthy is left again, and the old one tells why, ov
 test('an update that fails says so, keeps saying so, and the next one is taken', async (t) => {
   const boot = await openEcu(t);
   const { actor, slots, until } = await boot();
-  const tree: StandbyTree = await slots.look();
+  const tree: StandbyTree = await slots.look(new AbortController().signal);
   await mkdir(join(tree.root, 'version'), { recursive: true });
   actor.send({ type: 'UPDATE', request: request('2') });
   await until('FAILURE');
