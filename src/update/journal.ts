@@ -8,6 +8,8 @@ import {
   sweepTemporaries,
   writeDurably,
 } from '#host/durable-file.ts';
+import type { TimelinePoint } from './timeline.ts';
+import { timelineSchema, withPoint } from './timeline.ts';
 
 /** Points of a job at which the journal is written, in order, and what the ECU is doing from there on. */
 export const journalSteps = {
@@ -39,20 +41,9 @@ export interface JournalEntry {
   readonly reachedAt: number;
   /** Every point that was reached, in order; a long list loses its middle. */
   readonly timeline: readonly TimelinePoint[];
+  /** Crash records that were there before the switch; undefined when that is not known. */
+  readonly crashRecords?: readonly string[] | undefined;
 }
-
-/** When a job came to a point. The step may be one that only another release knows. */
-export interface TimelinePoint {
-  readonly step: string;
-  /** Unix time in milliseconds. */
-  readonly at: number;
-}
-
-export const timelineSchema = z.array(z.object({ step: z.string().max(64), at: z.number() })).max(256);
-
-/** Steps may repeat: a first boot that is cut off and tried again. */
-const maxTimeline = 64;
-const keptFromStart = 16;
 
 const schema = z.object({
   format: z.literal(1),
@@ -66,6 +57,7 @@ const schema = z.object({
   reachedAt: z.number(),
   // Journals of earlier releases have the last point only.
   timeline: timelineSchema.optional(),
+  crashRecords: z.array(z.string()).optional(),
 });
 
 const maxBytes = 64 * 1024;
@@ -120,10 +112,13 @@ export class Journal {
   }
 
   /** Does nothing when no job was begun. */
-  async reach(step: JournalStep, facts: { readonly imageDigest?: string } = {}): Promise<void> {
+  async reach(
+    step: JournalStep,
+    facts: Partial<Pick<JournalEntry, 'imageDigest' | 'crashRecords'>> = {},
+  ): Promise<void> {
     if (this.#entry === undefined) return;
     const now = Date.now();
-    const timeline = shortened([...this.#entry.timeline, { step, at: now }]);
+    const timeline = withPoint(this.#entry.timeline, step, now);
     await this.#write({ ...this.#entry, ...facts, step, reachedAt: now, timeline });
   }
 
@@ -136,11 +131,6 @@ export class Journal {
     this.#entry = entry;
     await writeDurably(this.#path, JSON.stringify({ format: 1, ...entry }), 0o600);
   }
-}
-
-function shortened(points: readonly TimelinePoint[]): readonly TimelinePoint[] {
-  if (points.length <= maxTimeline) return points;
-  return [...points.slice(0, keptFromStart), ...points.slice(keptFromStart - maxTimeline)];
 }
 
 /** `<unix seconds>-<version without characters that file names cannot carry>-<8 hex>`, as existing clients make it. */
