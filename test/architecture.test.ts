@@ -54,6 +54,7 @@ const rules: HouseRules = {
     xstate: ['update'],
     'tar-stream': ['image'],
     ignore: ['image'],
+    avsc: ['diagnostics'],
   },
   packages: Object.keys(packageJson.dependencies),
   forbiddenFolders: ['util', 'utils', 'lib', 'common', 'helper', 'helpers', 'misc', 'shared'],

@@ -90,4 +90,14 @@ export const catalogue: readonly CatalogueGroup[] = [
       },
     ],
   },
+  {
+    title: 'Diagnostics',
+    entries: [
+      {
+        name: 'diagnostics decode',
+        summary: 'Show the values in diagnostics files',
+        load: async () => (await import('./diagnostics-decode.ts')).diagnosticsDecodeCommand,
+      },
+    ],
+  },
 ];

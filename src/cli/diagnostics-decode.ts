@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { readContainer } from '#diagnostics/messages/container.ts';
+import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
+import type { Scalar } from '#diagnostics/messages/types.ts';
+import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+
+const usage = `Usage: ota diagnostics decode [--csv] [--header] FILE...
+
+Shows the values in Avro container files of diagnostics: of this client, of the prototype, or of any writer with the same
+messages. A damaged file gives everything before the damage, and exit code 1.
+
+  FILE   Container file; "-" reads from standard input
+
+Options:
+  --csv        Lines of signal,time,type,value with a head line, instead of one JSON object per value
+  --header     Show the header (message, codec, metadata) of each file instead of its values
+  -h, --help   Show this help
+
+Exit codes: 0 shown, 1 failed, 2 called wrongly.
+`;
+
+const options = { csv: { type: 'boolean' }, header: { type: 'boolean' } } as const;
+
+async function run(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseCommandLine(args, options);
+  if (positionals.length === 0) throw new UsageError('a file is needed');
+  if (values.csv === true && values.header === true)
+    throw new UsageError('--csv and --header exclude each other');
+  if (values.csv === true) io.stdout.write('signal,time,type,value\n');
+  for (const path of positionals) {
+    const bytes = path === '-' ? await all(io.stdin) : await readFile(path);
+    const where = path === '-' ? 'standard input' : path;
+    try {
+      const { header, messages } = readContainer(bytes);
+      if (values.header === true) {
+        const { name, codec, metadata } = header;
+        io.stdout.write(`${JSON.stringify({ file: where, message: name, codec, metadata })}\n`);
+        continue;
+      }
+      for (const message of messages) {
+        for (const sample of samplesOf(header.name, message)) {
+          io.stdout.write(values.csv === true ? csvLine(sample) : jsonLine(sample));
+        }
+      }
+    } catch (error) {
+      throw new Error(`${where} could not be read to its end`, { cause: error });
+    }
+  }
+  return exitCodes.ok;
+}
+
+async function all(stream: CliIo['stdin']): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
+}
+
+function jsonLine({ signal, ts, value, from }: Sample): string {
+  const isArray = Array.isArray(value);
+  const line = {
+    signal,
+    time: timeText(ts),
+    type: typeText(value),
+    value: isArray ? value.map((item: Scalar) => jsonValue(item)) : jsonValue(value as Scalar),
+    from,
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+function csvLine({ signal, ts, value }: Sample): string {
+  const text = Array.isArray(value)
+    ? JSON.stringify(value.map((item: Scalar) => jsonValue(item)))
+    : plainText(value as Scalar);
+  return `${[signal, timeText(ts) ?? '', typeText(value), text].map(csvField).join(',')}\n`;
+}
+
+function typeText(value: Sample['value']): string {
+  return Array.isArray(value) ? 'array' : (Object.keys(value)[0] ?? '');
+}
+
+/** JSON has no NaN, no infinities and no exact integers beyond 53 bits: those are texts. */
+function jsonValue(scalar: Scalar): string | number | boolean {
+  const [value = ''] = Object.values(scalar) as (string | number | boolean | bigint)[];
+  if (typeof value === 'bigint') {
+    return value === BigInt(Number(value)) && Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : String(value);
+  }
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+function plainText(scalar: Scalar): string {
+  const [value = ''] = Object.values(scalar) as (string | number | boolean | bigint)[];
+  return String(value);
+}
+
+/** ISO 8601 with microseconds; undefined without a time, the bare number for one beyond the calendar. */
+function timeText(ts: bigint | undefined): string | undefined {
+  if (ts === undefined) return undefined;
+  const micros = ((ts % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const date = new Date(Number((ts - micros) / 1000n));
+  if (Number.isNaN(date.getTime())) return String(ts);
+  return date.toISOString().replace(/\.000Z$/, `.${String(micros).padStart(6, '0')}Z`);
+}
+
+/** @see RFC 4180 */
+function csvField(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export const diagnosticsDecodeCommand: Command = {
+  name: 'diagnostics decode',
+  summary: 'Show the values in diagnostics files',
+  usage,
+  run,
+};
