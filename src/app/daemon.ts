@@ -8,6 +8,7 @@ import { Orchestrator } from '#ecu/orchestrator.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
 import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
+import { ServiceManager } from '#host/service-manager.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
 import { createReboot } from './reboot.ts';
@@ -52,6 +53,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
 
   try {
     await using stack = new AsyncDisposableStack();
+    const manager = stack.use(ServiceManager.take(run.env, log));
     stack.defer(() => run.signal.removeEventListener('abort', end));
     const { secondaries } = ecuInfo;
     const store = new StatusStore({
@@ -72,10 +74,11 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const { rebootWaitLimitMs, requestTimeoutMs } = options.children;
     const underWay = new RequestsUnderWay();
     const reboot = createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode));
-    const { local, begin } = await openLocalEcu(stack, {
+    const { local, begin, isAlive } = await openLocalEcu(stack, {
       config,
       otaclientVersion: await ownVersion(),
       log,
+      tell: (line) => manager.status(line),
       reboot: async () => {
         await underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal });
         await reboot();
@@ -121,8 +124,10 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       }),
     );
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
+    manager.ready(isAlive);
     begin();
     const exitCode = await ended.promise;
+    manager.stopping();
     log.info({ exitCode }, 'ending');
     return exitCode;
   } catch (error) {

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { probeGrpcHealth } from '#api/grpc-health-probe.ts';
 import { BootError } from '#boot/boot-error.ts';
+import type { Slots } from '#boot/slots.ts';
 import type { LoadedConfig } from '#config/load.ts';
 import { OtaFailure } from '#domain/failure.ts';
 import type { Log } from '#domain/log.ts';
@@ -8,12 +11,15 @@ import { BrokenEcu } from '#ecu/broken-ecu.ts';
 import type { LocalEcu } from '#ecu/ecu.ts';
 import { MachineEcu } from '#ecu/local-ecu.ts';
 import { takeInstanceLock } from '#host/instance-lock.ts';
+import { resetPlaces } from '#host/last-reset.ts';
+import { kernelBootId, systemCourse } from '#host/system-state.ts';
 import { defaultWorkerCount } from '#host/worker-crew.ts';
 import { defaultTuning } from '#net/http-tuning.ts';
 import { EcuActor } from '#update/ecu-actor.ts';
 import { createEcuSteps } from '#update/ecu-steps.ts';
 import { UpdateEngine } from '#update/engine.ts';
 import { finalizeStart } from '#update/finalize.ts';
+import { FirstBoot } from '#update/health/first-boot.ts';
 import { Journal } from '#update/journal.ts';
 import type { UpdateSteps } from '#update/steps.ts';
 import { openSlots } from './open-slots.ts';
@@ -24,12 +30,16 @@ export interface LocalEcuWiring {
   readonly log: Log;
   readonly reboot: () => Promise<void>;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
+  /** What goes on, in one line for people. */
+  readonly tell: (line: string) => void;
 }
 
 export interface OpenedEcu {
   readonly local: LocalEcu;
   /** Begins to work: on a first boot, to judge it. Called when everything else is up. */
   readonly begin: () => void;
+  /** False when nothing but a new start of the daemon helps. */
+  readonly isAlive: () => boolean;
 }
 
 /**
@@ -42,7 +52,7 @@ export async function openLocalEcu(stack: AsyncDisposableStack, wiring: LocalEcu
   const { ecuId } = config.ecuInfo;
   const broken = (failure: OtaFailure): OpenedEcu => {
     log.error({ err: failure }, 'this ECU takes no updates');
-    return { local: new BrokenEcu(ecuId, otaclientVersion, failure), begin: () => {} };
+    return { local: new BrokenEcu(ecuId, otaclientVersion, failure), begin: () => {}, isAlive: () => true };
   };
   if (config.problem !== undefined) return broken(configurationFailure(config.problem.message));
   const state = config.options.state.directory;
@@ -90,11 +100,25 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
       proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),
     }),
   );
+  const firstBoot = stack.use(
+    new FirstBoot({
+      slots,
+      checks: options.healthChecks,
+      options: options.health,
+      probeGrpc: probeGrpcHealth,
+      bootId: await bootIdOf(slots),
+      course: systemCourse,
+      resetPlaces,
+      log,
+      tell: wiring.tell,
+    }),
+  );
   const steps = createEcuSteps({
     slots,
     journal,
     engine,
-    healthChecks: options.healthChecks,
+    firstBoot,
+    log,
     awaitChildren,
     onStep: (step) => log.info({ step, sessionId: journal.entry?.sessionId }, `step ${step}`),
   });
@@ -107,15 +131,21 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const ecu = stack.use(
     new MachineEcu({ id: config.ecuInfo.ecuId, otaclientVersion, actor, running, slots, allowRollback }),
   );
-  logStatus(ecu, actor, log);
-  return { local: ecu, begin: () => actor.start() };
+  logStatus(ecu, actor, wiring);
+  return { local: ecu, begin: () => actor.start(), isAlive: () => actor.isAlive };
+}
+
+/** With boot control `directory` a start of the daemon is a boot. */
+async function bootIdOf({ bootloader }: Slots): Promise<string> {
+  return bootloader === 'directory' ? randomUUID() : kernelBootId();
 }
 
 /** One line for each change of status; with the whole failure, its causes too. */
-function logStatus(ecu: MachineEcu, actor: EcuActor, log: Log): void {
+function logStatus(ecu: MachineEcu, actor: EcuActor, { log, tell }: LocalEcuWiring): void {
   let last = ecu.status().status;
   actor.subscribe(() => {
     const { status, failure } = actor.activity();
+    tell(actor.doing === '' ? (failure?.reason ?? status) : actor.doing);
     if (status === last) return;
     last = status;
     if (failure === undefined) log.info({ status }, `status ${status}`);

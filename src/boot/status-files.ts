@@ -52,6 +52,9 @@ const recordSchema = z.object({
 /** What `slot_in_use` calls each slot, where existing clients do not call it by its role. */
 export type SlotNames = Readonly<Record<SlotId, string>>;
 
+/** What boots of a release that is on trial leave for the next one, the daemon's and those of the guard beside it. */
+const trialFiles = ['rearmed', 'trial', 'trial-failure'];
+
 /** Existing clients read at most so much of a version. */
 const maxVersionBytes = 2048;
 const maxJsonBytes = 64 * 1024;
@@ -155,15 +158,27 @@ export class StatusFiles {
   }
 
   async setRearmed(times: number): Promise<void> {
-    if (times === 0) await removeDurably(join(this.directory, 'rearmed'));
-    else await writeDurably(join(this.directory, 'rearmed'), `${times}`);
+    await writeDurably(join(this.directory, 'rearmed'), `${times}`);
   }
 
   /** Forgets which release the slot held and how that one fared; the record stays. */
   async clearRelease(): Promise<void> {
-    for (const name of ['status', 'slot_in_use', 'version', 'version_detail', 'failure', 'rearmed']) {
-      await removeDurably(join(this.directory, name));
-    }
+    await this.#remove(['status', 'slot_in_use', 'version', 'version_detail', 'failure']);
+    await this.forgetTrial();
+  }
+
+  /** The trial of the release has ended, or another one will begin. */
+  async forgetTrial(): Promise<void> {
+    await this.#remove(trialFiles);
+  }
+
+  /** How the guard beside the daemon, which has no Node, tells which slot runs: lines `PARTUUID=id`, `UUID=id`. */
+  async setDevice(names: readonly string[]): Promise<void> {
+    await writeDurably(join(this.directory, 'device'), `${names.join('\n')}\n`);
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    for (const name of names) await removeDurably(join(this.directory, name));
   }
 
   async #text(name: string, maxBytes: number): Promise<string> {

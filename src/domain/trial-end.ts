@@ -23,17 +23,21 @@ export const trialCauses = [
 ] as const;
 export type TrialCause = (typeof trialCauses)[number];
 
+/** How a health probe failed. */
+export interface ProbeFailure {
+  /** How it ended: `ended with exit code 1`. */
+  readonly how: string;
+  /** The last of what it said; may have many lines, and characters that a terminal must not get. */
+  readonly output: string;
+}
+
 /** The health probe that failed. */
-export interface FailedProbe {
+export interface FailedProbe extends ProbeFailure {
   readonly name: string;
   /** `command`, `unit`, `tcp`, `http` or `grpc`. */
   readonly kind: string;
   /** What was probed: a command line, a unit, an address or a URL. */
   readonly target: string;
-  /** How it ended: `ended with exit code 1`. */
-  readonly how: string;
-  /** The last of what it said; may have many lines, and characters that a terminal must not get. */
-  readonly output: string;
 }
 
 /** How the trial of a newly booted release ended when it was not kept: what the black box wants to know. */

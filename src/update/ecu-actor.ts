@@ -45,11 +45,18 @@ export class EcuActor implements AsyncDisposable {
     return this.#actor.getSnapshot().matches('atRest');
   }
 
+  /** False when it can do nothing any more but be started again. */
+  get isAlive(): boolean {
+    const snapshot = this.#actor.getSnapshot();
+    return snapshot.status === 'active' && !snapshot.matches('hung');
+  }
+
   /** What it does, for people: `updating to version 2.0 (placing)`. Empty at rest. */
   get doing(): string {
     const snapshot = this.#actor.getSnapshot();
     if (snapshot.matches('aborting')) return 'stopping an update';
-    if (snapshot.matches('stranded')) return 'running a release that was given up; reboot it by hand';
+    if (snapshot.matches('stranded') || snapshot.matches('hung'))
+      return 'running a release that was given up; reboot it by hand';
     const step = wordsOf(snapshot.value);
     if (snapshot.matches('rollingBack')) return `rolling back (${step})`;
     if (!snapshot.matches('updating')) return '';

@@ -1,8 +1,8 @@
 import type { Slots } from '#boot/slots.ts';
 import type { FailureCode } from '#domain/failure.ts';
+import type { Log } from '#domain/log.ts';
 import { failureOf } from './failure-of.ts';
-import type { HealthCheck } from './health.ts';
-import { runHealthChecks } from './health.ts';
+import type { FirstBoot } from './health/first-boot.ts';
 import type { Journal } from './journal.ts';
 import type { BuildSteps, UpdateSteps } from './steps.ts';
 
@@ -11,8 +11,9 @@ export interface EcuStepParts {
   readonly journal: Journal;
   /** Builds the release in the standby slot. */
   readonly engine: BuildSteps;
-  readonly healthChecks: readonly HealthCheck[];
+  readonly firstBoot: Pick<FirstBoot, 'limitMs' | 'judge' | 'end'>;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
+  readonly log: Log;
   /** Told when a step begins, for the log. */
   readonly onStep: (step: keyof UpdateSteps) => void;
 }
@@ -22,7 +23,7 @@ export interface EcuStepParts {
  * cleared after the job has ended. Errors of every step: OtaFailure, or the signal's reason.
  */
 export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
-  const { slots, journal, engine, onStep } = parts;
+  const { slots, journal, engine, firstBoot, log, onStep } = parts;
 
   const step = async <T>(
     name: keyof UpdateSteps,
@@ -39,6 +40,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
   };
 
   return {
+    firstBootLimitMs: firstBoot.limitMs,
     verify: (request, context) =>
       step('verify', 'unrecoverable', async () => {
         const { requestId, version, url } = request;
@@ -83,15 +85,32 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
     checkHealth: ({ signal }) =>
       step('checkHealth', 'health_check_failed', async () => {
         await journal.reach('first_boot');
-        const { version } = await slots.current();
-        await runHealthChecks(parts.healthChecks, { root: slots.activeRoot, version }, signal);
+        await firstBoot.judge(signal);
       }),
     confirm: () =>
       step('confirm', 'boot_control_activate', async () => {
         await slots.confirm();
         await journal.clear();
       }),
-    giveUp: (failure) => step('giveUp', 'boot_control_activate', () => slots.giveUp(failure)),
+    giveUp: async (failure, end) => {
+      onStep('giveUp');
+      // Each on its own: whatever fails here, the boot choice is what counts, and it is one-shot at the worst.
+      const tried = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+        try {
+          return await work();
+        } catch (error) {
+          log.error({ err: error }, 'giving up the running release is made harder');
+          return undefined;
+        }
+      };
+      const rebootHelps = await tried(() => firstBoot.end(end));
+      const set = await tried(async () => {
+        await slots.giveUp(failure);
+        return true;
+      });
+      if (set !== true) await tried(() => slots.disarm());
+      return rebootHelps !== false;
+    },
     rollBack: () =>
       step('rollBack', 'rollback_failed', async () => {
         const { version } = await slots.rollbackTarget();

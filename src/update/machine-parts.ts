@@ -3,9 +3,11 @@ import type { SwitchKind } from '#boot/slots.ts';
 import { OtaFailure } from '#domain/failure.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport, OtaStatus } from '#domain/status.ts';
+import type { TrialCause, TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import { failureOf } from './failure-of.ts';
 import { reportOf } from './failure-report.ts';
+import { TrialFailure, trialEndOf } from './health/trial-failure.ts';
 import { UpdateJob } from './job.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
 import type { PreparedTree } from './prepared-tree.ts';
@@ -41,6 +43,8 @@ export interface EcuContext extends JobProducts {
   readonly meter: ProgressMeter | undefined;
   /** Why the last job failed. */
   readonly failure: FailureReport | undefined;
+  /** Why the running release is not kept. */
+  readonly trialEnd: TrialEnd | undefined;
 }
 
 /** Nothing made: what is not needed any more is let go, so that its memory is. */
@@ -53,6 +57,11 @@ const nothingMade: JobProducts = {
 
 /** An aborted step that has not let go of its work after so many milliseconds is left behind. */
 const abortGraceMs = 4000;
+
+/** Setting the boot choice ends by itself: every boot tool has a limit. */
+const bootSwitchLimitMs = 10 * 60_000;
+/** A machine that was told to reboot has gone down by then. */
+const rebootLimitMs = 10 * 60_000;
 
 /** The actors, actions and guards of the machine: each actor is one call of one step. */
 export function ecuMachineParts(steps: UpdateSteps) {
@@ -90,7 +99,9 @@ export function ecuMachineParts(steps: UpdateSteps) {
       settle: fromPromise<void, { job: UpdateJob }>(({ input: { job } }) => job.settled()),
       checkHealth: fromPromise(({ signal }) => steps.checkHealth({ signal })),
       confirm: fromPromise(() => steps.confirm()),
-      giveUp: fromPromise<void, { failure: FailureReport }>(({ input }) => steps.giveUp(input.failure)),
+      giveUp: fromPromise<boolean, { failure: FailureReport; end: TrialEnd }>(({ input: { failure, end } }) =>
+        steps.giveUp(failure, end),
+      ),
       recordAborted: fromPromise(() => steps.record('ABORTED', undefined)),
       recordFailure: fromPromise<
         void,
@@ -107,6 +118,10 @@ export function ecuMachineParts(steps: UpdateSteps) {
       endJob: assign({ ...nothingMade, meter: undefined }),
       failUpdate: assign(({ event }) => ({ failure: reportOf(failureOf(errorIn(event), 'unspecific')) })),
       failRollback: assign(({ event }) => ({ failure: reportOf(rollbackFailure(errorIn(event))) })),
+      endTrial: assign(({ event }, { of, cause }: { of: SwitchKind; cause: TrialCause }) => {
+        const { failure, end } = endOfTrial(errorIn(event), cause);
+        return { failure: reportOf(of === 'update' ? failure : rollbackFailure(failure)), trialEnd: end };
+      }),
       clearFailure: assign({ failure: undefined }),
       showPersisting: ({ context }) => context.meter?.enter('PROCESSING_POSTUPDATE', 'PERSISTENT'),
       showActivating: ({ context }) => context.meter?.enter('PROCESSING_POSTUPDATE', 'POST_PROCESSING'),
@@ -115,10 +130,16 @@ export function ecuMachineParts(steps: UpdateSteps) {
     guards: {
       restsAt: ({ context: { start } }, { status }: { status: RestStatus }) =>
         start.at === 'rest' && start.status === status,
+      rebootLeadsBack: ({ event }) => !('output' in event) || event.output !== false,
       firstBootOf: ({ context: { start } }, { of }: { of: SwitchKind }) =>
         start.at === 'first_boot' && start.of === of,
     },
-    delays: { abortGrace: abortGraceMs },
+    delays: {
+      abortGrace: abortGraceMs,
+      firstBootLimit: steps.firstBootLimitMs,
+      bootSwitchLimit: bootSwitchLimitMs,
+      rebootLimit: rebootLimitMs,
+    },
   });
 }
 
@@ -130,13 +151,27 @@ export function startContext(start: MachineStart): EcuContext {
     meter = new ProgressMeter(start.version);
     meter.enter('FINALIZING_UPDATE', 'POST_PROCESSING');
   }
-  return { ...nothingMade, start, job: undefined, meter, failure };
+  return { ...nothingMade, start, job: undefined, meter, failure, trialEnd: undefined };
 }
 
 /** The error in the event by which an actor tells that its step failed. */
 function errorIn(event: object): unknown {
   return 'error' in event ? event.error : undefined;
 }
+
+/** Why a trial ended; without an error, because its time was over. */
+function endOfTrial(error: unknown, cause: TrialCause): { failure: OtaFailure; end: TrialEnd } {
+  const failure =
+    error === undefined
+      ? new TrialFailure({ cause, detail: overdue[cause] ?? cause, probe: undefined })
+      : failureOf(error, 'unspecific');
+  return { failure, end: trialEndOf(failure) ?? { cause, detail: failure.detail, probe: undefined } };
+}
+
+const overdue: Partial<Record<TrialCause, string>> = {
+  not_decided: 'its first boot took longer than its probes and their time to hold allow',
+  not_confirmed: 'making it permanent did not come to an end',
+};
 
 /** Whatever fails in a rollback, a health check included, means that the rollback failed. */
 function rollbackFailure(error: unknown): OtaFailure {

@@ -2,6 +2,7 @@ import type { SnapshotFrom } from 'xstate';
 import { assign } from 'xstate';
 import type { OtaStatus } from '#domain/status.ts';
 import { otaStatuses } from '#domain/status.ts';
+import type { TrialCause } from '#domain/trial-end.ts';
 import { ecuMachineParts, startContext } from './machine-parts.ts';
 import type { UpdateSteps } from './steps.ts';
 
@@ -12,50 +13,45 @@ import type { UpdateSteps } from './steps.ts';
 export function createEcuMachine(steps: UpdateSteps) {
   const parts = ecuMachineParts(steps);
 
-  /** Nothing happens after it: the process ends, and the next start judges. */
-  const rebooting = parts.createStateConfig({
-    description: 'Nothing changes any more; the next start judges',
-    invoke: { src: 'reboot', onError: '#ecu.stranded' },
-  });
-
   /** The first start in a slot that was switched to; the same for an update and a rollback. */
-  const firstBoot = (of: 'update' | 'rollback') =>
-    parts.createStateConfig({
+  const firstBoot = (of: 'update' | 'rollback') => {
+    const endTrial = (cause: TrialCause) => ({ type: 'endTrial', params: { of, cause } }) as const;
+    const late = { target: 'givingUp', actions: endTrial('not_decided') } as const;
+    const unconfirmed = { target: 'givingUp', actions: endTrial('not_confirmed') } as const;
+    return parts.createStateConfig({
       description: 'The boot choice was switched: keep this release, or go back',
       initial: 'checkingHealth',
       states: {
         checkingHealth: {
-          invoke: {
-            src: 'checkHealth',
-            onDone: 'confirming',
-            onError: {
-              target: 'givingUp',
-              actions: of === 'update' ? 'failUpdate' : 'failRollback',
-            },
-          },
+          description: 'Probes must pass, and hold',
+          invoke: { src: 'checkHealth', onDone: 'confirming', onError: late },
+          after: { firstBootLimit: late },
         },
         confirming: {
-          invoke: {
-            src: 'confirm',
-            onDone: '#ecu.atRest.success',
-            onError: {
-              target: 'givingUp',
-              actions: of === 'update' ? 'failUpdate' : 'failRollback',
-            },
-          },
+          invoke: { src: 'confirm', onDone: '#ecu.atRest.success', onError: unconfirmed },
+          after: { bootSwitchLimit: unconfirmed },
         },
         givingUp: {
           // The boot choice was one-shot: a reboot goes back even when this fails.
           invoke: {
             src: 'giveUp',
-            input: ({ context }) => ({ failure: made(context.failure) }),
-            onDone: 'rebooting',
+            input: ({ context }) => ({ failure: made(context.failure), end: made(context.trialEnd) }),
+            onDone: [
+              { guard: { type: 'rebootLeadsBack' }, target: 'rebooting' },
+              { target: '#ecu.stranded' },
+            ],
             onError: 'rebooting',
           },
+          after: { bootSwitchLimit: 'rebooting' },
         },
-        rebooting,
+        rebooting: {
+          description: 'Nothing changes any more; the next start judges',
+          invoke: { src: 'reboot', onError: '#ecu.stranded' },
+          after: { rebootLimit: '#ecu.hung' },
+        },
       },
     });
+  };
 
   return parts.createMachine({
     id: 'ecu',
@@ -243,6 +239,11 @@ export function createEcuMachine(steps: UpdateSteps) {
       stranded: {
         tags: 'FAILURE',
         description: 'Runs a release that was given up and cannot reboot by itself: refuses everything',
+      },
+
+      hung: {
+        tags: 'FAILURE',
+        description: 'The reboot does not come: no more signs of life, so that the service manager steps in',
       },
     },
   });

@@ -1,6 +1,7 @@
 import type { EndStatus, StagedRelease } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport } from '#domain/status.ts';
+import type { TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
 import type { PreparedTree } from './prepared-tree.ts';
@@ -33,10 +34,13 @@ export interface UpdateSteps {
   /** Waits until the children are done or the limit is over. */
   awaitChildren(context: { readonly signal: AbortSignal }): Promise<void>;
   reboot(): Promise<void>;
-  /** The health checks of the first boot. Resolves when all pass. Errors: OtaFailure `health_check_failed`. */
+  /** Milliseconds within which `checkHealth` must have ended. */
+  readonly firstBootLimitMs: number;
+  /** The trial of a first boot. Resolves when the release is to be kept. Errors: OtaFailure `health_check_failed`. */
   checkHealth(context: { readonly signal: AbortSignal }): Promise<void>;
   confirm(): Promise<void>;
-  giveUp(failure: FailureReport): Promise<void>;
+  /** Sets the boot choice back as far as it can. False when reboots were tried and do not lead back. Errors: none. */
+  giveUp(failure: FailureReport, end: TrialEnd): Promise<boolean>;
   rollBack(): Promise<void>;
   /** Records how a job ended that did not lead to a boot of the other slot. */
   record(status: EndStatus, failure: FailureReport | undefined): Promise<void>;

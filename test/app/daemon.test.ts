@@ -94,7 +94,8 @@ test('a release that fails its health check is left again, and Status says which
   await world.publish({ 'etc/issue': 'two' });
   const daemon = await DaemonProcess.create(t, {
     directory: world.directory,
-    options: `health_checks:
+    options: `health: { start_timeout_ms: 0 }
+health_checks:
   - { name: issue, command: [sh, -c, 'cat $OTA_SLOT_ROOT/etc/issue; exit 3'], timeout_ms: 5000 }`,
   });
   void daemon.supervise();

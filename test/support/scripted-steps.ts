@@ -1,6 +1,7 @@
 import type { EndStatus, StagedRelease } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport } from '#domain/status.ts';
+import type { TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import type { DeltaPlan, StagedTree } from '#update/plan.ts';
 import type { PreparedTree } from '#update/prepared-tree.ts';
@@ -22,7 +23,11 @@ export class ScriptedSteps implements UpdateSteps {
   readonly recorded: { readonly status: EndStatus; readonly failure: FailureReport | undefined }[] = [];
   readonly releases: StagedRelease[] = [];
   readonly failures = new Map<StepName, Error>();
+  readonly firstBootLimitMs = 60_000;
   givenUp: FailureReport | undefined;
+  trialEnd: TrialEnd | undefined;
+  /** What `giveUp` says. */
+  rebootHelps = true;
   readonly #held = new Map<
     StepName,
     { enter: (signal: AbortSignal | undefined) => void; go: Promise<void> }
@@ -84,9 +89,11 @@ export class ScriptedSteps implements UpdateSteps {
     return this.#pass('confirm', undefined);
   }
 
-  async giveUp(failure: FailureReport): Promise<void> {
+  async giveUp(failure: FailureReport, end: TrialEnd): Promise<boolean> {
     this.givenUp = failure;
+    this.trialEnd = end;
     await this.#pass('giveUp', undefined);
+    return this.rebootHelps;
   }
 
   rollBack(): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,11 +11,13 @@ import type { VerifiedImage } from '#image/image.ts';
 import { EcuActor } from '#update/ecu-actor.ts';
 import { createEcuSteps } from '#update/ecu-steps.ts';
 import { finalizeStart } from '#update/finalize.ts';
-import type { HealthCheck } from '#update/health.ts';
+import { FirstBoot } from '#update/health/first-boot.ts';
+import type { HealthCheck } from '#update/health/probe.ts';
 import { Journal } from '#update/journal.ts';
 import type { DeltaPlan, StagedTree } from '#update/plan.ts';
 import type { PreparedTree } from '#update/prepared-tree.ts';
 import type { BuildSteps, UpdateSteps } from '#update/steps.ts';
+import { MemoryLog } from '../support/memory-log.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 /** Builds a "release" of one file that says its version. */
@@ -73,7 +76,18 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
       slots,
       journal,
       engine: new OneFileEngine(slots),
-      healthChecks,
+      firstBoot: new FirstBoot({
+        slots,
+        checks: healthChecks,
+        options: { holdMs: 0, intervalMs: 10, startTimeoutMs: 0, powerCycles: 3 },
+        probeGrpc: () => Promise.resolve(undefined),
+        bootId: randomUUID(),
+        course: () => Promise.resolve('running'),
+        resetPlaces: { crashRecords: [], watchdogs: '/does/not/exist' },
+        log: new MemoryLog(),
+        tell: () => {},
+      }),
+      log: new MemoryLog(),
       awaitChildren: () => Promise.resolve(),
       onStep: (step: keyof UpdateSteps) => steps.push(step),
     };
