@@ -63,9 +63,16 @@ export class BootPartition {
     await sweepTemporaries(this.directory);
   }
 
-  /** Durably; the firmware never finds a half of it. */
+  /** Durably; the firmware never finds a half of it. Errors: BootError `switch_failed`. */
   async install(file: 'vmlinuz' | 'initrd.img', slot: SlotId, from: string): Promise<void> {
-    await copyDurably(from, this.path(file, slot));
+    const to = this.path(file, slot);
+    try {
+      await copyDurably(from, to);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const what = `${to} could not be written (${why}); make room on the boot partition, or mount it writable`;
+      throw new BootError('switch_failed', what, { cause: error });
+    }
   }
 
   /** Has the kernel of `slot` mount `root` (`LABEL=slot_b`); the rest of its command line stays as it is. */

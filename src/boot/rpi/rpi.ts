@@ -36,7 +36,7 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
   return new RpiLoader(partition, found, setting);
 }
 
-class RpiLoader implements BootLoader {
+export class RpiLoader implements BootLoader {
   readonly name = 'rpi_boot';
   readonly booted: SlotId;
   readonly devices: Readonly<Record<SlotId, BlockDevice>>;
