@@ -28,7 +28,7 @@ export async function checkBsp(root: string, firmware: string): Promise<void> {
   const release = await bspOf(root);
   if (release === undefined || release.text === firmware) return;
   const runs =
-    /^0\./.test(firmware) || firmware === '' ? 'a firmware that does not tell its version' : firmware;
+    firmware === '' || firmware.startsWith('0.') ? 'a firmware that does not tell its version' : firmware;
   throw new BootError(
     'release_refused',
     `the release was built for Jetson Linux ${release.text}, and this ECU has ${runs}; install a release for this ` +

@@ -17,8 +17,8 @@ interface Jetson {
   readonly root: string;
   readonly setting: TestSetting;
   /** The loader as the daemon opens it in the slot that runs. */
-  start(booted?: SlotId): Promise<JetsonLoader>;
-  status(word: string, slotInUse: string): Promise<void>;
+  readonly start: (booted?: SlotId) => Promise<JetsonLoader>;
+  readonly status: (word: string, slotInUse: string) => Promise<void>;
 }
 
 async function jetson(t: TestContext, name: 'jetson-cboot' | 'jetson-uefi', unified = true): Promise<Jetson> {

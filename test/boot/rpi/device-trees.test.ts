@@ -14,7 +14,7 @@ interface Slots {
   readonly directory: string;
   readonly partition: BootPartition;
   /** A release with one device tree and one overlay. */
-  release(tree: string, overlay: string, place?: string): Promise<string>;
+  readonly release: (tree: string, overlay: string, place?: string) => Promise<string>;
 }
 
 async function slots(t: TestContext): Promise<Slots> {

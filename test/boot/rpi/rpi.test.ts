@@ -18,7 +18,7 @@ interface Pi {
   /** The boot partition. */
   readonly directory: string;
   readonly setting: TestSetting;
-  start(booted?: SlotId): Promise<RpiLoader>;
+  readonly start: (booted?: SlotId) => Promise<RpiLoader>;
 }
 
 async function pi(t: TestContext, place = 'boot/firmware'): Promise<Pi> {
