@@ -40,7 +40,9 @@ export interface StandbyTree {
 
 /** A standby slot before it is made ready: `root` holds what would be kept there. */
 export interface SeenTree extends StandbyTree {
-  /** Room in the empty file system that it would be given; undefined when it would be updated in place. */
+  /** Whether it would be formatted: what it holds now is not to be seen, and lost. */
+  readonly formatted?: boolean;
+  /** The most that an empty file system there has room for; undefined where what `root` lies on tells that. */
   readonly fresh?: FreshSpace | undefined;
   /** Bytes that activating it adds to the release. */
   readonly addedBytes?: number;

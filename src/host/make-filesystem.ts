@@ -1,5 +1,7 @@
 import type { BlockDevice } from './block-device.ts';
 import { CommandError, runCommand } from './command.ts';
+import type { Ext4Shape } from './ext4-shape.ts';
+import { shapeArguments } from './ext4-shape.ts';
 
 /** File systems that a slot may have. */
 export const slotFilesystems = ['ext4', 'xfs', 'btrfs'] as const;
@@ -57,6 +59,8 @@ export interface NewFilesystem {
   /** Empty for one that is made up. */
   readonly uuid: string;
   readonly label: string;
+  /** What ext4 is made like; as mkfs.ext4 does by itself when undefined. */
+  readonly shape?: Ext4Shape | undefined;
 }
 
 /** The longest label, in bytes. @see mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8) */
@@ -68,27 +72,40 @@ const labelBytes: Readonly<Record<SlotFilesystem, number>> = { ext4: 16, xfs: 12
  */
 export async function makeFilesystem(
   node: string,
-  { type, uuid, label }: NewFilesystem,
+  filesystem: NewFilesystem,
   signal: AbortSignal,
 ): Promise<void> {
+  const { type, label, shape } = filesystem;
   if (Buffer.byteLength(label) > labelBytes[type]) {
     const why = `label ${label} is too long for ${type}, which takes ${labelBytes[type]} bytes`;
     throw new CommandError('failed', why, '');
   }
-  const argv = maker(type, node, uuid, label);
+  const argv = maker(node, filesystem);
   const { exitCode, stderr } = await tool(type, argv, makeTimeoutMs, signal);
   if (exitCode === 0) return;
+  // A feature that this mkfs does not know: its own way is better than none.
+  if (shape !== undefined) return makeFilesystem(node, { ...filesystem, shape: undefined }, signal);
   throw new CommandError('failed', `${argv[0]} failed on ${node}: ${lastLine(stderr)}`, stderr);
 }
 
-function maker(type: SlotFilesystem, node: string, uuid: string, label: string): [string, ...string[]] {
+function maker(node: string, { type, uuid, label, shape }: NewFilesystem): [string, ...string[]] {
+  const labelled = label === '' ? [] : ['-L', label];
+  const named = uuid === '' ? [] : ['-U', uuid];
   switch (type) {
     case 'ext4':
-      return ['mkfs.ext4', '-q', '-F', ...(uuid === '' ? [] : ['-U', uuid]), '-L', label, node];
+      return [
+        'mkfs.ext4',
+        '-q',
+        '-F',
+        ...(shape === undefined ? [] : shapeArguments(shape)),
+        ...named,
+        ...labelled,
+        node,
+      ];
     case 'xfs':
-      return ['mkfs.xfs', '-q', '-f', ...(uuid === '' ? [] : ['-m', `uuid=${uuid}`]), '-L', label, node];
+      return ['mkfs.xfs', '-q', '-f', ...(uuid === '' ? [] : ['-m', `uuid=${uuid}`]), ...labelled, node];
     case 'btrfs':
-      return ['mkfs.btrfs', '-q', '-f', ...(uuid === '' ? [] : ['-U', uuid]), '-L', label, node];
+      return ['mkfs.btrfs', '-q', '-f', ...named, ...labelled, node];
   }
 }
 

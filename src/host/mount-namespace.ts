@@ -104,6 +104,11 @@ export class MountNamespace implements AsyncDisposable {
     return new MountNamespace(directory, holder, ended);
   }
 
+  /** False once the holder has ended, and every mount with it. */
+  get isAlive(): boolean {
+    return this.#end === undefined;
+  }
+
   /**
    * Where this process, its threads and the programs it starts see the mount point `name`.
    * Errors: MountError `lost`.

@@ -1,0 +1,253 @@
+import { lstat, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deviceHolding } from '#host/block-device.ts';
+import { CommandError } from '#host/command.ts';
+import { checkFilesystem, makeFilesystem } from '#host/make-filesystem.ts';
+import { MountError } from '#host/mount-namespace.ts';
+import { resolveInRoot } from '#host/root-path.ts';
+import { syncFilesystem } from '#host/sync-filesystem.ts';
+import type { StandbyPlan } from './block-standby.ts';
+import { planStandby } from './block-standby.ts';
+import type { BootControl } from './boot-control.ts';
+import { BootError } from './boot-error.ts';
+import type { BootLoader, LoaderSetting } from './boot-loader.ts';
+import { carriedBytes, carryPaths } from './carry.ts';
+import { measureFreshSpace } from './fresh-space.ts';
+import { SlotMounts } from './slot-mounts.ts';
+import type { AccessMode, FreshSpace, SeenTree, SlotId, Slots, StandbyTree } from './slots.ts';
+import { otherSlot } from './slots.ts';
+import { openStatusSlots } from './status-slots.ts';
+
+/** In the standby slot for the time of an update: on its file system, so that files can be renamed out of it. */
+const workName = '.ota-work';
+/** e2fsck wants it where it is. */
+const keptName = 'lost+found';
+
+const never = new AbortController().signal;
+
+/**
+ * Opens the slots of a boot loader whose slots are block devices. Mounts nothing yet.
+ * Errors: BootError `startup_failed`.
+ */
+export async function openBlockSlots(
+  loader: BootLoader,
+  setting: LoaderSetting,
+  role: 'daemon' | 'reader',
+): Promise<Slots> {
+  const { slot_a: a, slot_b: b } = loader.devices;
+  if (a.number === b.number) {
+    throw new BootError(
+      'startup_failed',
+      `slot_a and slot_b are the same partition, ${a.path}; give each its own with boot.slot_a and boot.slot_b`,
+    );
+  }
+  const standby = loader.devices[otherSlot(loader.booted)];
+  const running = await deviceHolding(setting.activeRoot, never);
+  if (running?.number === standby.number) {
+    throw new BootError(
+      'startup_failed',
+      `the running release lies on ${standby.path}, which is to be the standby slot; correct boot.slot_a and boot.slot_b`,
+    );
+  }
+  return openStatusSlots(new BlockControl(loader, setting, role), role);
+}
+
+/** Slots on partitions: the standby one is made ready, mounted for us alone, and unmounted before the boot is switched. */
+class BlockControl implements BootControl {
+  readonly name: string;
+  readonly booted: SlotId;
+  readonly activeRoot: string;
+  readonly slotNames: BootControl['slotNames'];
+  readonly #loader: BootLoader;
+  readonly #setting: LoaderSetting;
+  readonly #role: 'daemon' | 'reader';
+  readonly #standby: SlotId;
+  readonly #mounts: SlotMounts;
+  /** Holds until the slot is let go of. */
+  #plan: StandbyPlan | undefined;
+  /** Complete, and to be checked once it is unmounted. */
+  #sealed = false;
+
+  constructor(loader: BootLoader, setting: LoaderSetting, role: 'daemon' | 'reader') {
+    this.name = loader.name;
+    this.booted = loader.booted;
+    this.activeRoot = setting.activeRoot;
+    this.slotNames = loader.slotNames;
+    this.#loader = loader;
+    this.#setting = setting;
+    this.#role = role;
+    this.#standby = otherSlot(loader.booted);
+    this.#mounts = new SlotMounts({
+      directory: setting.options.mountDirectory,
+      activeRoot: setting.activeRoot,
+      standby: loader.devices[this.#standby],
+      role,
+    });
+  }
+
+  deviceNames(slot: SlotId): readonly string[] {
+    const { partUuid, filesystem } = this.#loader.devices[slot];
+    return [
+      ...(partUuid === '' ? [] : [`PARTUUID=${partUuid}`]),
+      ...(filesystem === undefined ? [] : [`UUID=${filesystem.uuid}`]),
+    ];
+  }
+
+  async statusDirectory(slot: SlotId, mode: AccessMode): Promise<string | undefined> {
+    const { status } = this.#loader;
+    if (status.kind === 'shared') return status.directory(slot);
+    try {
+      return await resolveInRoot(await this.reach(slot, slot === this.booted ? 'write' : mode), status.path);
+    } catch (error) {
+      if (slot === this.booted || !(error instanceof MountError) || error.code !== 'mount_failed')
+        throw error;
+      this.#setting.log.warn(
+        { err: error, slot },
+        `${slot} cannot be mounted: nothing is known of its release`,
+      );
+      return undefined;
+    }
+  }
+
+  async reach(slot: SlotId, mode: AccessMode): Promise<string> {
+    if (slot !== this.booted) return this.#mounts.mount(mode, never);
+    return mode === 'write' ? this.activeRoot : (await this.#mounts.paths(never)).active;
+  }
+
+  async letGo(): Promise<void> {
+    this.#plan = undefined;
+    try {
+      await this.#mounts.unmount(never);
+      if (this.#sealed) await this.#check();
+      await this.#mounts.release(never);
+    } catch (error) {
+      this.#setting.log.error({ err: error }, `${this.#standby} could not be let go of`);
+      throw error;
+    }
+  }
+
+  async standbyTree(): Promise<StandbyTree> {
+    const { standby: root, active: activeRoot } = await this.#mounts.paths(never);
+    return {
+      slot: this.#standby,
+      root,
+      work: join(root, workName),
+      activeRoot,
+      reserved: [workName, keptName],
+    };
+  }
+
+  async look(signal: AbortSignal): Promise<SeenTree> {
+    const tree = await this.standbyTree();
+    const { carry } = this.#setting.options;
+    const addedBytes = await carriedBytes(carry, tree.activeRoot, signal);
+    if (this.#role === 'reader') {
+      await this.#mounts.mount('read', signal);
+      return { ...tree, addedBytes };
+    }
+    const plan = await this.#planned(signal);
+    // An ext4 file system tells itself how much it will have room for; others keep less for themselves when mounted read only.
+    const inPlace = plan.kind === 'reuse';
+    const fresh =
+      inPlace && plan.filesystem.type === 'ext4' ? undefined : await this.#freshSpace(plan, signal);
+    return { ...tree, fresh, addedBytes, formatted: !inPlace };
+  }
+
+  async makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void> {
+    const plan = await this.#planned(signal);
+    await this.#loader.withhold?.(this.#standby);
+    signal.throwIfAborted();
+    if (plan.kind === 'format') {
+      const { path } = this.#loader.devices[this.#standby];
+      this.#setting.log.info({ device: path, why: plan.why }, `${this.#standby} is formatted: ${plan.why}`);
+      await this.#mounts.unmount(signal);
+      await makeFilesystem(path, plan.filesystem, signal);
+      // From here on it is to be used as it is.
+      this.#plan = { kind: 'reuse', filesystem: plan.filesystem };
+    }
+    await this.#mounts.mount('write', signal);
+    await this.#stillMounted(tree);
+    this.#sealed = false;
+    const work = await lstat(tree.work, { throwIfNoEntry: false });
+    if (work !== undefined && !work.isDirectory()) await rm(tree.work);
+    await mkdir(tree.work, { recursive: true, mode: 0o700 });
+  }
+
+  async seal(tree: StandbyTree): Promise<void> {
+    await this.#stillMounted(tree);
+    await rm(tree.work, { recursive: true, force: true });
+    const { carry } = this.#setting.options;
+    await carryPaths(carry, tree, never);
+    const device = await this.#mounts.describe(never);
+    await this.#loader.install({ slot: tree.slot, root: tree.root, activeRoot: tree.activeRoot, device });
+    await syncFilesystem(tree.root, never);
+    this.#sealed = true;
+  }
+
+  tryOnce(slot: SlotId): Promise<void> {
+    return this.#loader.tryOnce(slot);
+  }
+
+  makeDefault(slot: SlotId): Promise<void> {
+    return this.#loader.makeDefault(slot);
+  }
+
+  cancelTry(): Promise<void> {
+    return this.#loader.cancelTry();
+  }
+
+  reboot(): Promise<void> {
+    return this.#loader.reboot();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mounts.dispose();
+  }
+
+  /** With the process that held the mounts, the paths go that an update works with. */
+  async #stillMounted({ root }: StandbyTree): Promise<void> {
+    const paths = await this.#mounts.paths(never);
+    if (this.#mounts.mode === 'write' && paths.standby === root) return;
+    throw new MountError('lost', `${this.#standby} was unmounted meanwhile; start the update again`);
+  }
+
+  async #planned(signal: AbortSignal): Promise<StandbyPlan> {
+    this.#plan ??= await planStandby(
+      this.#mounts,
+      this.#loader.devices[this.booted],
+      this.#setting.options,
+      signal,
+    );
+    return this.#plan;
+  }
+
+  async #freshSpace({ filesystem }: StandbyPlan, signal: AbortSignal): Promise<FreshSpace | undefined> {
+    const { path, sizeBytes } = this.#loader.devices[this.#standby];
+    try {
+      const namespace = await this.#mounts.namespace(signal);
+      const { mountDirectory } = this.#setting.options;
+      return await measureFreshSpace(namespace, mountDirectory, sizeBytes, filesystem, signal);
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.code !== 'failed') throw error;
+      throw new BootError(
+        'prepare_failed',
+        `${path} (${sizeBytes} bytes) cannot be made ${filesystem.type}: ${error.message}; give ${this.#standby} a ` +
+          'larger partition, or choose another file system with boot.filesystem',
+        { cause: error },
+      );
+    }
+  }
+
+  /** What was written is not booted unless it can be read back as a file system without errors. */
+  async #check(): Promise<void> {
+    this.#sealed = false;
+    const device = await this.#mounts.describe(never);
+    const result = await checkFilesystem(device, never);
+    if (!result.clean) {
+      throw new BootError(
+        'switch_failed',
+        `the file system on ${device.path} has errors just after it was written (${result.problem}); look for a failing disk`,
+      );
+    }
+  }
+}

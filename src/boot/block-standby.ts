@@ -1,0 +1,96 @@
+import type { DaemonOptions } from '#config/options.ts';
+import type { BlockDevice } from '#host/block-device.ts';
+import { readExt4Shape } from '#host/ext4-shape.ts';
+import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
+import { checkFilesystem, isSlotFilesystem } from '#host/make-filesystem.ts';
+import { MountError } from '#host/mount-namespace.ts';
+import { freeStaleMounts } from '#host/stale-mounts.ts';
+import { BootError } from './boot-error.ts';
+import type { SlotMounts } from './slot-mounts.ts';
+
+/** What is to be done with the file system of a standby slot before an update. */
+export type StandbyPlan =
+  | { readonly kind: 'reuse'; readonly filesystem: NewFilesystem }
+  /** `why` is for people. */
+  | { readonly kind: 'format'; readonly filesystem: NewFilesystem; readonly why: string };
+
+/**
+ * Decides whether the standby slot is updated in place or formatted. Frees it from left-over mounts. Writes nothing to
+ * a file system that is clean; one that was not unmounted gets its journal written back.
+ * Errors: BootError `prepare_failed`, with what is wrong with the partition and how to mend it.
+ */
+export async function planStandby(
+  mounts: SlotMounts,
+  active: BlockDevice,
+  options: DaemonOptions['boot'],
+  signal: AbortSignal,
+): Promise<StandbyPlan> {
+  await mounts.unmount(signal);
+  const device = await mounts.describe(signal);
+  await freeStaleMounts(device, signal);
+  if (device.readOnly) {
+    throw new BootError(
+      'prepare_failed',
+      `the standby partition ${device.path} is read only; look for a write-protected or failing disk (blockdev --getro)`,
+    );
+  }
+  const existing = device.filesystem?.type;
+  const filesystem = await filesystemFor(device, active, options, signal);
+  const format = (why: string): StandbyPlan => ({ kind: 'format', filesystem, why });
+  if (existing === undefined) return format('it holds no file system');
+  if (existing !== filesystem.type) return format(`it is ${existing}, not ${filesystem.type}`);
+  if (!options.reuse) return format('boot.reuse is off');
+  if (device.filesystem?.uuid === active.filesystem?.uuid)
+    return format('it has the UUID of the running slot');
+  const problem = await problemOf(mounts, device, signal);
+  return problem === undefined ? { kind: 'reuse', filesystem } : format(problem);
+}
+
+/** Keeps UUID and label, by which boot menus and fstab know the slot. */
+async function filesystemFor(
+  device: BlockDevice,
+  active: BlockDevice,
+  options: DaemonOptions['boot'],
+  signal: AbortSignal,
+): Promise<NewFilesystem> {
+  const known = [options.filesystem, device.filesystem?.type, active.filesystem?.type];
+  const type: SlotFilesystem = known.find(isSlotFilesystem) ?? 'ext4';
+  const uuid = device.filesystem?.uuid ?? '';
+  return {
+    type,
+    // A disk whose slots are copies of each other: the two must be told apart.
+    uuid: uuid === active.filesystem?.uuid ? '' : fullUuid(uuid),
+    label: device.filesystem?.label ?? '',
+    shape:
+      type === 'ext4'
+        ? ((await readExt4Shape(device, signal)) ?? (await readExt4Shape(active, signal)))
+        : undefined,
+  };
+}
+
+/** Other file systems have shorter ones, which cannot be kept. */
+function fullUuid(uuid: string): string {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid) ? uuid : '';
+}
+
+/** What speaks against using the file system further; undefined when nothing does: it is then mounted to be read. */
+async function problemOf(
+  mounts: SlotMounts,
+  device: BlockDevice,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    if (!(await checkFilesystem(device, signal)).clean) {
+      // An update that was cut off leaves a journal that is to be written back, which only mounting does.
+      await mounts.mount('write', signal);
+      await mounts.unmount(signal);
+      const again = await checkFilesystem(device, signal);
+      if (!again.clean) return again.problem;
+    }
+    await mounts.mount('read', signal);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MountError && error.code === 'mount_failed') return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+import { rm, statfs, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NewFilesystem } from '#host/make-filesystem.ts';
+import { makeFilesystem } from '#host/make-filesystem.ts';
+import { MountError, type MountNamespace } from '#host/mount-namespace.ts';
+import type { FreshSpace } from './slots.ts';
+
+/**
+ * How much an empty file system on a device of this size has room for, found out by making one in a sparse file of that
+ * size: what a file system keeps for itself is not to be calculated. Undefined where the kernel has no loop devices.
+ * Errors: CommandError when no such file system can be made in that size.
+ */
+export async function measureFreshSpace(
+  namespace: MountNamespace,
+  directory: string,
+  sizeBytes: number,
+  filesystem: NewFilesystem,
+  signal: AbortSignal,
+): Promise<FreshSpace | undefined> {
+  const image = join(directory, 'fresh.img');
+  try {
+    await rm(image, { force: true });
+    await writeFile(image, '', { flag: 'wx', mode: 0o600 });
+    await truncate(image, sizeBytes);
+    await makeFilesystem(image, { ...filesystem, uuid: '', label: '' }, signal);
+    // Read only, some keep less for themselves.
+    const options = ['loop', 'rw'];
+    const root = await namespace.mount(image, 'fresh', { type: filesystem.type, options }, signal);
+    try {
+      const { type, bsize, bavail, files, ffree } = await statfs(root);
+      return {
+        type,
+        blockBytes: bsize,
+        bytes: bavail * bsize,
+        inodes: files > 0 ? ffree : undefined,
+      };
+    } finally {
+      await namespace.unmount('fresh', signal);
+    }
+  } catch (error) {
+    if (error instanceof MountError && error.code === 'mount_failed') return undefined;
+    throw error;
+  } finally {
+    await rm(image, { force: true });
+  }
+}

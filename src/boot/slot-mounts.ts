@@ -1,0 +1,112 @@
+import type { BlockDevice } from '#host/block-device.ts';
+import { describeDevice } from '#host/block-device.ts';
+import { MountError, MountNamespace } from '#host/mount-namespace.ts';
+import { freeStaleMounts } from '#host/stale-mounts.ts';
+import { syncFilesystem } from '#host/sync-filesystem.ts';
+import type { AccessMode } from './slots.ts';
+
+export interface SlotMountsSetting {
+  /** Holds the mount points. */
+  readonly directory: string;
+  /** "/" of the running release. */
+  readonly activeRoot: string;
+  /** The partition of the standby slot. */
+  readonly standby: BlockDevice;
+  /** A reader beside the daemon takes no mount away from it. */
+  readonly role: 'daemon' | 'reader';
+}
+
+/** Modification times of files that are only read cost writes. */
+const writeOptions = ['rw', 'noatime'];
+const readOptions = ['ro', 'noatime'];
+
+/**
+ * The private mounts of a pair of slots: the running one's tree, read only and without what is mounted in it, and the
+ * standby one's. Nothing is mounted until it is asked for, nothing after `release`. Not for calls side by side.
+ */
+export class SlotMounts {
+  readonly #setting: SlotMountsSetting;
+  #namespace: MountNamespace | undefined;
+  #standby: AccessMode | undefined;
+
+  constructor(setting: SlotMountsSetting) {
+    this.#setting = setting;
+  }
+
+  /** What is mounted of the standby slot. */
+  get mode(): AccessMode | undefined {
+    return this.#standby;
+  }
+
+  /** Where both trees are seen, the standby one's once it is mounted. */
+  async paths(signal: AbortSignal): Promise<{ readonly standby: string; readonly active: string }> {
+    const namespace = await this.namespace(signal);
+    return { standby: namespace.pathOf('standby'), active: namespace.pathOf('active') };
+  }
+
+  /** The namespace, with the running slot's tree in it. One whose holder was killed is replaced. */
+  async namespace(signal: AbortSignal): Promise<MountNamespace> {
+    if (this.#namespace?.isAlive === true) return this.#namespace;
+    await this.release(signal);
+    const namespace = await MountNamespace.open(this.#setting.directory, signal);
+    try {
+      await namespace.bindReadOnly(this.#setting.activeRoot, 'active', signal);
+    } catch (error) {
+      await namespace[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#namespace = namespace;
+    return namespace;
+  }
+
+  /** Mounts the standby slot, or leaves it mounted when that is enough. Returns its root. */
+  async mount(mode: AccessMode, signal: AbortSignal): Promise<string> {
+    const namespace = await this.namespace(signal);
+    if (this.#standby === mode || this.#standby === 'write') return namespace.pathOf('standby');
+    await this.unmount(signal);
+    if (this.#setting.role === 'daemon') await freeStaleMounts(this.#setting.standby, signal);
+    const { filesystem } = await this.describe(signal);
+    if (filesystem === undefined) throw new MountError('mount_failed', `${this.#node} holds no file system`);
+    const options = mode === 'write' ? writeOptions : readOptions;
+    const root = await namespace.mount(this.#node, 'standby', { type: filesystem.type, options }, signal);
+    this.#standby = mode;
+    return root;
+  }
+
+  /** Writes back and unmounts the standby slot; fine when it is not mounted. */
+  async unmount(signal: AbortSignal): Promise<void> {
+    const namespace = this.#namespace;
+    if (namespace === undefined || this.#standby === undefined) return;
+    if (this.#standby === 'write') await syncFilesystem(namespace.pathOf('standby'), signal);
+    await namespace.unmount('standby', signal);
+    this.#standby = undefined;
+  }
+
+  /** Unmounts everything and lets the namespace go. */
+  async release(signal: AbortSignal): Promise<void> {
+    const namespace = this.#namespace;
+    if (namespace === undefined) return;
+    // Its mounts went with it.
+    if (!namespace.isAlive) this.#standby = undefined;
+    await this.unmount(signal);
+    this.#namespace = undefined;
+    await namespace[Symbol.asyncDispose]();
+  }
+
+  /** Like `release`, but never fails: what is still in use is unmounted by the kernel when it is not any more. */
+  async dispose(): Promise<void> {
+    const namespace = this.#namespace;
+    this.#namespace = undefined;
+    this.#standby = undefined;
+    await namespace?.[Symbol.asyncDispose]();
+  }
+
+  /** The standby device as it is now. */
+  async describe(signal: AbortSignal): Promise<BlockDevice> {
+    return describeDevice(this.#node, signal);
+  }
+
+  get #node(): string {
+    return this.#setting.standby.path;
+  }
+}
