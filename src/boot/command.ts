@@ -71,7 +71,7 @@ interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status' | 'rebo
   readonly tool: BootTool;
 }
 
-class CommandLoader implements BootLoader {
+export class CommandLoader implements BootLoader {
   readonly name = name;
   readonly booted: SlotId;
   readonly devices: BootLoader['devices'];

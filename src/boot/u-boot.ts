@@ -46,7 +46,7 @@ interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status' | 'rebo
   readonly environment: UBootEnvironment;
 }
 
-class UBootLoader implements BootLoader {
+export class UBootLoader implements BootLoader {
   readonly name = name;
   readonly booted: SlotId;
   readonly devices: BootLoader['devices'];

@@ -65,7 +65,7 @@ interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status'> {
   readonly variables: LoaderVariables;
 }
 
-class SystemdBootLoader implements BootLoader {
+export class SystemdBootLoader implements BootLoader {
   readonly name = name;
   readonly booted: SlotId;
   readonly devices: BootLoader['devices'];
