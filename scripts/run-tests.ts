@@ -5,21 +5,25 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 // `npm test`, or `npm test -- test/config ecu-info --only "is read"`: runs test/**/*.test.ts with Node's own runner.
-// Arguments choose files: a path of a file or folder, or a part of a path. Slow proofs (test/slow/*.proof.ts) are not
-// among them; `--slow` runs those instead.
+// Arguments choose files: a path of a file or folder, or a part of a path. Proofs are not among them: `--slow` runs those
+// of test/slow instead, `--vm` those of test/vm, `--crash` those of test/crash.
 
 const root = join(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     slow: { type: 'boolean', default: false },
+    vm: { type: 'boolean', default: false },
+    crash: { type: 'boolean', default: false },
     /** Runs only tests whose name matches. */
     only: { type: 'string' },
     concurrency: { type: 'string', default: String(Math.max(2, Math.min(4, availableParallelism()))) },
   },
 });
 
-const all = globSync(values.slow ? 'test/slow/*.proof.ts' : 'test/**/*.test.ts', { cwd: root }).toSorted();
+const proofs = (['slow', 'vm', 'crash'] as const).find((folder) => values[folder]);
+const pattern = proofs === undefined ? 'test/**/*.test.ts' : `test/${proofs}/*.proof.ts`;
+const all = globSync(pattern, { cwd: root }).toSorted();
 const chosen = all.filter(
   (file) => positionals.length === 0 || positionals.some((want) => matches(file, want)),
 );
@@ -34,7 +38,7 @@ const runner = spawn(
     '--test',
     '--test-reporter=spec',
     // Proofs measure or load the machine: one at a time, however long they take. A test that hangs fails.
-    ...(values.slow
+    ...(proofs !== undefined
       ? ['--test-concurrency=1']
       : [`--test-concurrency=${values.concurrency}`, '--test-timeout=180000']),
     ...(values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]),
