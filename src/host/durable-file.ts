@@ -56,6 +56,12 @@ export async function copyDurably(from: string, to: string, mode = 0o644): Promi
   await syncDirectory(dirname(to));
 }
 
+/** Gives a file another name in the same directory, durably; what had that name is replaced. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+}
+
 /** Removes a file durably; a file that is not there is fine. */
 export async function removeDurably(path: string): Promise<void> {
   try {
@@ -75,7 +81,7 @@ export async function makeDirectoryDurably(path: string, mode = 0o755): Promise<
 }
 
 /** Makes the names in a directory durable. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();
