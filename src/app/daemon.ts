@@ -79,9 +79,9 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       otaclientVersion: await ownVersion(),
       log,
       tell: (line) => manager.status(line),
-      reboot: async () => {
+      reboot: async (target, args) => {
         await underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal });
-        await reboot();
+        await reboot(target, args);
       },
       awaitChildren: async ({ signal }) => {
         await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { probeGrpcHealth } from '#api/grpc-health-probe.ts';
 import { BootError } from '#boot/boot-error.ts';
+import type { Reboot } from '#boot/open-slots.ts';
+import { openSlots } from '#boot/open-slots.ts';
 import type { Slots } from '#boot/slots.ts';
 import type { LoadedConfig } from '#config/load.ts';
 import { OtaFailure } from '#domain/failure.ts';
@@ -22,13 +24,12 @@ import { finalizeStart } from '#update/finalize.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import { Journal } from '#update/journal.ts';
 import type { UpdateSteps } from '#update/steps.ts';
-import { openSlots } from './open-slots.ts';
 
 export interface LocalEcuWiring {
   readonly config: LoadedConfig;
   readonly otaclientVersion: string;
   readonly log: Log;
-  readonly reboot: () => Promise<void>;
+  readonly reboot: Reboot;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
   /** What goes on, in one line for people. */
   readonly tell: (line: string) => void;
@@ -81,7 +82,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const { config, otaclientVersion, log, reboot, awaitChildren } = wiring;
   const { options } = config;
   const state = options.state.directory;
-  const slots = stack.use(await openSlots(config, reboot));
+  const slots = stack.use(await openSlots({ config, log }, reboot));
   const journal = await Journal.open(join(state, 'journal.json'));
   const sessionId = journal.entry?.sessionId;
   const { start, notice } = await finalizeStart(slots, journal);

@@ -30,8 +30,8 @@ export interface PlanWish {
 export async function makePlan(wish: PlanWish, io: CliIo): Promise<UpdatePlan> {
   const { signal } = io;
   const request = requestOf(wish);
-  const { tree, trustDirectory, tuning, proxy, workers } = await planSetting(wish.setting, io);
   await using stack = new AsyncDisposableStack();
+  const { tree, trustDirectory, tuning, proxy, workers } = await planSetting(wish.setting, io, stack);
   // Not the daemon's own place for metadata: it may be at work there.
   const cacheDirectory = await mkdtemp(join(tmpdir(), 'ota-plan-'));
   stack.defer(() => rm(cacheDirectory, { recursive: true, force: true }));

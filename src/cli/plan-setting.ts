@@ -1,4 +1,4 @@
-import { readDirectorySlots } from '#boot/directory.ts';
+import { readSlots } from '#boot/open-slots.ts';
 import type { StandbyTree } from '#boot/slots.ts';
 import { loadConfig } from '#config/load.ts';
 import { defaultWorkerCount } from '#host/worker-crew.ts';
@@ -7,6 +7,7 @@ import { defaultTuning } from '#net/http-tuning.ts';
 import type { CliIo } from './command.ts';
 import { UsageError } from './command.ts';
 import type { SettingValues } from './plan-options.ts';
+import { warningsTo } from './warnings.ts';
 
 /** What a plan is made for: the slots of an ECU, and how it would get and check an image. */
 export interface PlanSetting {
@@ -17,11 +18,18 @@ export interface PlanSetting {
   readonly workers: number;
 }
 
-/** Errors: UsageError; BootError when the slots of the configured ECU cannot be looked at. */
-export async function planSetting(values: SettingValues, io: CliIo): Promise<PlanSetting> {
+/**
+ * What was opened to look at the slots (mounts) is put on `stack`.
+ * Errors: UsageError; BootError when the slots of the configured ECU cannot be looked at.
+ */
+export async function planSetting(
+  values: SettingValues,
+  io: CliIo,
+  stack: AsyncDisposableStack,
+): Promise<PlanSetting> {
   const { active, standby, trust } = values;
   const given = [active, standby, trust].filter((value) => value !== undefined);
-  if (given.length === 0) return await configuredSetting(values, io);
+  if (given.length === 0) return await configuredSetting(values, io, stack);
   if (active === undefined || standby === undefined || trust === undefined) {
     throw new UsageError('--active, --standby and --trust belong together');
   }
@@ -37,7 +45,11 @@ export async function planSetting(values: SettingValues, io: CliIo): Promise<Pla
   };
 }
 
-async function configuredSetting(values: SettingValues, io: CliIo): Promise<PlanSetting> {
+async function configuredSetting(
+  values: SettingValues,
+  io: CliIo,
+  stack: AsyncDisposableStack,
+): Promise<PlanSetting> {
   const config = await loadConfig({
     ecuInfoPath: values['ecu-info'],
     optionsPath: values.options,
@@ -49,13 +61,8 @@ async function configuredSetting(values: SettingValues, io: CliIo): Promise<Plan
       `${config.problem.message}\nGive --active, --standby and --trust to plan without a configuration`,
     );
   }
-  const { ecuInfo, options } = config;
-  if (ecuInfo.bootloader !== 'directory' && ecuInfo.bootloader !== 'auto_detect') {
-    throw new UsageError(
-      `the slots of boot control ${ecuInfo.bootloader} are not known here; give --active, --standby and --trust`,
-    );
-  }
-  const slots = await readDirectorySlots(options.boot.directory.path);
+  const { options } = config;
+  const slots = stack.use(await readSlots({ config, log: warningsTo(io.stderr) }));
   const { proxyUrl, ...download } = options.download;
   return {
     tree: await slots.look(io.signal),
