@@ -23,6 +23,7 @@ import { UpdateEngine } from '#update/engine.ts';
 import { finalizeStart } from '#update/finalize.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import { Journal } from '#update/journal.ts';
+import { Returns } from '#update/returns.ts';
 import type { UpdateSteps } from '#update/steps.ts';
 
 export interface LocalEcuWiring {
@@ -85,7 +86,8 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const slots = stack.use(await openSlots({ config, log }, reboot));
   const journal = await Journal.open(join(state, 'journal.json'));
   const sessionId = journal.entry?.sessionId;
-  const { start, notice } = await finalizeStart(slots, journal);
+  const returns = new Returns({ slots, log, resetPlaces });
+  const { start, notice } = await finalizeStart(slots, journal, returns);
   if (notice !== undefined) log.warn({ sessionId }, notice);
   const { proxyUrl, ...download } = options.download;
   const engine = stack.use(
@@ -119,6 +121,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
     journal,
     engine,
     firstBoot,
+    returns,
     log,
     awaitChildren,
     onStep: (step) => log.info({ step, sessionId: journal.entry?.sessionId }, `step ${step}`),

@@ -4,6 +4,7 @@ import type { Log } from '#domain/log.ts';
 import { failureOf } from './failure-of.ts';
 import type { FirstBoot } from './health/first-boot.ts';
 import type { Journal } from './journal.ts';
+import type { Returns } from './returns.ts';
 import type { BuildSteps, UpdateSteps } from './steps.ts';
 
 export interface EcuStepParts {
@@ -12,6 +13,8 @@ export interface EcuStepParts {
   /** Builds the release in the standby slot. */
   readonly engine: BuildSteps;
   readonly firstBoot: Pick<FirstBoot, 'limitMs' | 'judge' | 'end'>;
+  /** What becomes of releases that were not kept. */
+  readonly returns: Returns;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
   readonly log: Log;
   /** Told when a step begins, for the log. */
@@ -23,7 +26,7 @@ export interface EcuStepParts {
  * cleared after the job has ended. Errors of every step: OtaFailure, or the signal's reason.
  */
 export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
-  const { slots, journal, engine, firstBoot, log, onStep } = parts;
+  const { slots, journal, engine, firstBoot, returns, log, onStep } = parts;
 
   const step = async <T>(
     name: keyof UpdateSteps,
@@ -45,7 +48,9 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       step('verify', 'unrecoverable', async () => {
         const { requestId, version, url } = request;
         await journal.begin('verify', { requestId, version, url: url.href });
-        return engine.verify(request, context);
+        const image = await engine.verify(request, context);
+        await returns.admit({ version, imageDigest: image.digest }, request.force === true);
+        return image;
       }),
     prepare: (image, context) =>
       step('prepare', 'boot_control_prepare', async () => {
@@ -69,7 +74,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       }),
     activate: (staged, release) =>
       step('activate', 'boot_control_activate', async () => {
-        await journal.reach('activate');
+        await journal.reach('activate', { crashRecords: await returns.crashRecords() });
         await slots.activate(staged.tree, release);
       }),
     awaitChildren: (context) =>
@@ -85,11 +90,13 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
     checkHealth: ({ signal }) =>
       step('checkHealth', 'health_check_failed', async () => {
         await journal.reach('first_boot');
+        await returns.begun();
         await firstBoot.judge(signal);
       }),
     confirm: () =>
       step('confirm', 'boot_control_activate', async () => {
         await slots.confirm();
+        await returns.confirmed();
         await journal.clear();
       }),
     giveUp: async (failure, end) => {
@@ -104,6 +111,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
         }
       };
       const rebootHelps = await tried(() => firstBoot.end(end));
+      await returns.givenUp(end);
       const set = await tried(async () => {
         await slots.giveUp(failure);
         return true;
@@ -115,6 +123,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       step('rollBack', 'rollback_failed', async () => {
         const { version } = await slots.rollbackTarget();
         await journal.begin('roll_back', { requestId: '', version, url: '' });
+        await journal.reach('roll_back', { crashRecords: await returns.crashRecords() });
         await slots.rollBack();
       }),
     record: (status, failure) =>

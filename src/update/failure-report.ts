@@ -2,7 +2,7 @@ import type { OtaFailure } from '#domain/failure.ts';
 import type { FailureReport } from '#domain/status.ts';
 
 /** Reports travel in every status of every ECU of the vehicle. */
-const maxChars = 2048;
+export const maxReportChars = 2048;
 const maxCauses = 16;
 
 /** What readers are told of a failure. */
@@ -29,5 +29,5 @@ function messageOf(error: unknown): string {
 }
 
 function cut(text: string): string {
-  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
+  return text.length <= maxReportChars ? text : `${text.slice(0, maxReportChars - 1)}…`;
 }

@@ -1,11 +1,12 @@
-import type { Slots, SwitchKind } from '#boot/slots.ts';
+import type { Slots } from '#boot/slots.ts';
 import { OtaFailure } from '#domain/failure.ts';
 import type { FailureReport } from '#domain/status.ts';
 import { failureOf } from './failure-of.ts';
 import { reportOf } from './failure-report.ts';
-import type { Journal, JournalEntry } from './journal.ts';
-import { journalSteps } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { MachineStart, RestStatus } from './machine-parts.ts';
+import type { Returns } from './returns.ts';
+import { interrupted } from './returns.ts';
 
 /** What this start of the daemon makes of the last one. */
 export interface Finalized {
@@ -15,10 +16,10 @@ export interface Finalized {
 }
 
 /**
- * Decides from the boot verdict where the machine starts, and records a switch that failed. The journal decides
- * nothing: it only lends the words for what was interrupted. Errors: BootError when the slots cannot be read.
+ * Decides from the boot verdict where the machine starts, and records a switch that failed, with what is kept of it. The
+ * journal decides nothing: it only lends the words for what was interrupted. Errors: BootError when the slots cannot be read.
  */
-export async function finalizeStart(slots: Slots, journal: Journal): Promise<Finalized> {
+export async function finalizeStart(slots: Slots, journal: Journal, returns: Returns): Promise<Finalized> {
   const verdict = await slots.judge();
   if (verdict.kind === 'first_boot') {
     const { version } = await slots.current();
@@ -26,7 +27,7 @@ export async function finalizeStart(slots: Slots, journal: Journal): Promise<Fin
   }
   if (verdict.kind === 'fell_back') {
     const status = verdict.of === 'update' ? 'FAILURE' : 'ROLLBACK_FAILURE';
-    return end(slots, journal, status, verdict.failure ?? reportOf(fellBack(verdict.of, journal.entry)));
+    return end(slots, journal, status, await returns.settled(verdict, journal.entry));
   }
   const status = restStatus(verdict.status);
   const failed = status === 'FAILURE' || status === 'ROLLBACK_FAILURE';
@@ -55,23 +56,6 @@ async function end(
     const notice = `the failure could not be recorded: ${failureOf(error, 'unrecoverable').detail}`;
     return { start: { at: 'rest', status, failure }, notice };
   }
-}
-
-function fellBack(of: SwitchKind, entry: JournalEntry | undefined): OtaFailure {
-  // Cut off between the words of the slots and the boot choice: the other slot was never tried.
-  if (entry?.step === 'activate' || entry?.step === 'roll_back') return interrupted(entry);
-  const release = entry === undefined ? '' : ` ${entry.version}`;
-  const why = `release${release} did not come up, or was cut off before it was confirmed`;
-  return new OtaFailure(of === 'update' ? 'fell_back' : 'rollback_failed', why);
-}
-
-function interrupted(entry: JournalEntry): OtaFailure {
-  const at = new Date(entry.reachedAt).toISOString();
-  const job = entry.url === '' ? 'rollback to' : 'update to';
-  return new OtaFailure(
-    'interrupted',
-    `${job} version ${entry.version} was cut off while ${journalSteps[entry.step]}, begun at ${at}`,
-  );
 }
 
 function unrecorded(): OtaFailure {

@@ -75,9 +75,7 @@ export class Quarantine {
   async add(release: QuarantinedRelease): Promise<void> {
     const { releases } = await this.list();
     const others = releases.filter((one) => !isSame(one, release));
-    await this.#slots.withArchive('current', 'write', (archive) =>
-      write(archive, [...others, release]),
-    );
+    await this.#slots.withArchive('current', 'write', (archive) => write(archive, [...others, release]));
   }
 
   /** Takes a release off the list; all of them without one. Answers those that were on it. */

@@ -16,6 +16,7 @@ import type { HealthCheck } from '#update/health/probe.ts';
 import { Journal } from '#update/journal.ts';
 import type { DeltaPlan, StagedTree } from '#update/plan.ts';
 import type { PreparedTree } from '#update/prepared-tree.ts';
+import { Returns } from '#update/returns.ts';
 import type { BuildSteps, UpdateSteps } from '#update/steps.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -70,7 +71,9 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
     const rebooted = Promise.withResolvers<void>();
     const slots = await bootDirectorySlots({ directory, reboot: async () => rebooted.resolve() });
     const journal = await Journal.open(join(directory, 'journal.json'));
-    const { start } = await finalizeStart(slots, journal);
+    const resetPlaces = { crashRecords: [], watchdogs: '/does/not/exist' };
+    const returns = new Returns({ slots, log: new MemoryLog(), resetPlaces });
+    const { start } = await finalizeStart(slots, journal, returns);
     const steps: (keyof UpdateSteps)[] = [];
     const parts = {
       slots,
@@ -83,10 +86,11 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
         probeGrpc: () => Promise.resolve(undefined),
         bootId: randomUUID(),
         course: () => Promise.resolve('running'),
-        resetPlaces: { crashRecords: [], watchdogs: '/does/not/exist' },
+        resetPlaces,
         log: new MemoryLog(),
         tell: () => {},
       }),
+      returns,
       log: new MemoryLog(),
       awaitChildren: () => Promise.resolve(),
       onStep: (step: keyof UpdateSteps) => steps.push(step),

@@ -5,8 +5,8 @@ import type { Evidence } from './record.ts';
 
 /** What could be collected, and what could not and why. */
 export interface Findings {
-  readonly evidence: readonly Evidence[];
-  readonly missing: readonly string[];
+  readonly evidence: Evidence[];
+  readonly missing: string[];
 }
 
 const lines = 200;
@@ -17,9 +17,12 @@ const plainLogs = ['/var/log/syslog', '/var/log/messages'];
 /** A record that systemd split into pieces is also there as a whole. */
 const maxCrashRecords = 8;
 
-/** The log of the running boot: what a release that gives up leaves of itself. Never rejects but when aborted. */
-export async function logOfThisBoot(signal: AbortSignal): Promise<Findings> {
-  return gathered([await journal('this boot', ['-b'], signal)], signal);
+/**
+ * The log of the running boot, from `since` (Unix time in milliseconds) on: what a release that gives up leaves of itself.
+ * Never rejects but when aborted.
+ */
+export async function logOfThisBoot(signal: AbortSignal, since?: number): Promise<Findings> {
+  return gathered([await journal('boot', ['-b', ...after(since)], signal)], signal);
 }
 
 /**
@@ -33,8 +36,7 @@ export async function logOfLastBoot(
 ): Promise<Findings> {
   const directory = await resolveInRoot(root, '/var/log/journal');
   const own = ['--directory', directory, '-b', '-0'];
-  const after = since === undefined ? [] : [`--since=@${Math.floor(since / 1000)}`];
-  const found = await journal('last boot of the release that was left', [...own, ...after], signal);
+  const found = await journal('last boot of the release that was left', [...own, ...after(since)], signal);
   if (found.evidence.length > 0) return found;
   const plain: Findings[] = [];
   for (const path of plainLogs) plain.push(await plainLog(root, path));
@@ -50,6 +52,10 @@ export async function crashRecords(records: readonly string[], signal: AbortSign
     found.push(await file(`crash record ${path}`, path));
   }
   return gathered(found, signal);
+}
+
+function after(since: number | undefined): string[] {
+  return since === undefined ? [] : [`--since=@${Math.floor(since / 1000)}`];
 }
 
 async function plainLog(root: string, path: string): Promise<Findings> {

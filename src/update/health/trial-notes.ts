@@ -1,5 +1,6 @@
 import { uptime } from 'node:os';
 import { z } from 'zod';
+import type { SlotArchive } from '#boot/slot-archive.ts';
 import type { Slots } from '#boot/slots.ts';
 import type { TrialEnd } from '#domain/trial-end.ts';
 import { trialCauses } from '#domain/trial-end.ts';
@@ -114,6 +115,16 @@ export class TrialNotes {
       return endings;
     });
   }
+}
+
+/** What the release in a slot left of its trial; undefined when nothing. Errors: those of the file system. */
+export async function readTrialNotes(
+  archive: SlotArchive,
+): Promise<(Pick<TrialSoFar, 'boots' | 'end'> & { readonly crashRecords: readonly string[] }) | undefined> {
+  const read = schema.safeParse(await archive.read(fileName));
+  if (!read.success) return undefined;
+  const { boots, crash_records: crashRecords, end } = read.data;
+  return { boots, crashRecords, end: end === undefined ? undefined : { ...end, probe: end.probe } };
 }
 
 function cutAll({ name, kind, target, how, output }: NonNullable<TrialEnd['probe']>) {
