@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 
 // `npm test`, or `npm test -- test/config ecu-info --only "is read"`: runs test/**/*.test.ts with Node's own runner.
 // Arguments choose files: a path of a file or folder, or a part of a path. Proofs are not among them: `--slow` runs those
-// of test/slow instead, `--vm` those of test/vm, `--crash` those of test/crash.
+// of test/slow instead, `--vm` those of test/vm, `--crash` those of test/crash. The crash campaign takes `--cases`,
+// `--seed`, and `--replay CASE` for a case that went wrong.
 
 const root = join(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
@@ -15,11 +16,20 @@ const { values, positionals } = parseArgs({
     slow: { type: 'boolean', default: false },
     vm: { type: 'boolean', default: false },
     crash: { type: 'boolean', default: false },
+    cases: { type: 'string' },
+    seed: { type: 'string' },
+    replay: { type: 'string' },
     /** Runs only tests whose name matches. */
     only: { type: 'string' },
     concurrency: { type: 'string', default: String(Math.max(2, Math.min(4, availableParallelism()))) },
   },
 });
+
+for (const name of ['cases', 'seed', 'replay'] as const) {
+  const value = values[name];
+  if (value !== undefined) process.env[`CRASH_${name.toUpperCase()}`] = value;
+}
+if (values.replay !== undefined) positionals.push('test/crash/power-loss');
 
 const proofs = (['slow', 'vm', 'crash'] as const).find((folder) => values[folder]);
 const pattern = proofs === undefined ? 'test/**/*.test.ts' : `test/${proofs}/*.proof.ts`;
