@@ -40,9 +40,7 @@ export interface StandbyTree {
 
 /** A standby slot before it is made ready: `root` holds what would be kept there. */
 export interface SeenTree extends StandbyTree {
-  /** Whether it would be formatted: what it holds now is not to be seen, and lost. */
-  readonly formatted?: boolean;
-  /** The most that an empty file system there has room for; undefined where what `root` lies on tells that. */
+  /** What its file system has room for when empty; undefined where what `root` lies on now tells that. */
   readonly fresh?: FreshSpace | undefined;
   /** Bytes that activating it adds to the release. */
   readonly addedBytes?: number;
@@ -135,8 +133,12 @@ export interface Slots extends AsyncDisposable {
   giveUp(failure: FailureReport): Promise<void>;
   /** What `rollBack` would boot. Errors: BootError `rollback_refused`, whose message says why there is nothing. */
   rollbackTarget(): Promise<SlotContents>;
-  /** Switches the boot choice to the intact standby slot, one-shot. Errors: BootError `rollback_refused`. */
-  rollBack(): Promise<void>;
+  /**
+   * Switches the boot choice to the intact standby slot, one-shot. `carry` may write to its tree before that: both slots
+   * say by then that a rollback is under way, so that a start after a power cut knows to undo it.
+   * Errors: BootError `rollback_refused`; those of `carry`.
+   */
+  rollBack(carry?: (root: string) => Promise<void>): Promise<void>;
   /** Records how a job ended that did not lead to a boot of the other slot, and takes a pending switch back. */
   record(status: EndStatus, failure: FailureReport | undefined): Promise<void>;
   /** Ends this boot. Returns once the reboot is under way; every later change is refused. */

@@ -1,4 +1,5 @@
 import type { FailureReport } from '#domain/status.ts';
+import { adoptSlots } from './adopt-slots.ts';
 import type { BootControl } from './boot-control.ts';
 import type { BootErrorCode } from './boot-error.ts';
 import { asBootError, BootError, wrapped } from './boot-error.ts';
@@ -58,10 +59,12 @@ class StatusSlots implements Slots {
     this.#booted = control.booted;
   }
 
-  /** A missing or unknown status becomes INITIALIZED. */
+  /** A missing or unknown status becomes INITIALIZED; what ran before us can be gone back to. */
   async mend(): Promise<void> {
     const own = await this.#own('write');
     await own.open();
+    const other = (mode: AccessMode) => this.#other(mode);
+    await adoptSlots({ booted: this.#booted, activeRoot: this.activeRoot, own, other });
     if ((await own.slotInUse()) === '') await own.setSlotInUse(this.#booted);
     if ((await own.status()) === undefined) await own.setStatus('INITIALIZED');
     await this.#nameDevice(own, this.#booted);
@@ -225,7 +228,7 @@ class StatusSlots implements Slots {
     return this.#inTurn(() => this.#target());
   }
 
-  rollBack(): Promise<void> {
+  rollBack(carry?: (root: string) => Promise<void>): Promise<void> {
     return this.#change('switch_failed', 'boot choice could not be switched back', async () => {
       const target = await this.#target();
       const [own, other] = [await this.#own('write'), await this.#otherOrFail('write')];
@@ -236,6 +239,7 @@ class StatusSlots implements Slots {
       // Existing clients forgot this one, and took a good rollback for a failed one.
       await other.setSlotInUse(target.id);
       await other.setStatus('ROLLBACKING');
+      if (carry !== undefined) await carry(await this.#control.reach(target.id, 'write'));
       await this.#control.letGo();
       await this.#control.tryOnce(target.id);
     });
