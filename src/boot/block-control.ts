@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deviceHolding } from '#host/block-device.ts';
 import { CommandError } from '#host/command.ts';
@@ -146,11 +146,9 @@ class BlockControl implements BootControl {
       return { ...tree, addedBytes };
     }
     const plan = await this.#planned(signal);
-    // An ext4 file system tells itself how much it will have room for; others keep less for themselves when mounted read only.
-    const inPlace = plan.kind === 'reuse';
-    const fresh =
-      inPlace && plan.filesystem.type === 'ext4' ? undefined : await this.#freshSpace(plan, signal);
-    return { ...tree, fresh, addedBytes, formatted: !inPlace };
+    // ext4 itself tells how much it will have room for; others keep less for themselves while they are only read.
+    if (plan.kind === 'reuse' && plan.filesystem.type === 'ext4') return { ...tree, addedBytes };
+    return { ...tree, fresh: await this.#freshSpace(plan, tree.root, signal), addedBytes };
   }
 
   async makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void> {
@@ -221,12 +219,20 @@ class BlockControl implements BootControl {
     return this.#plan;
   }
 
-  async #freshSpace({ filesystem }: StandbyPlan, signal: AbortSignal): Promise<FreshSpace | undefined> {
+  async #freshSpace(
+    { kind, filesystem }: StandbyPlan,
+    root: string,
+    signal: AbortSignal,
+  ): Promise<FreshSpace | undefined> {
     const { path, sizeBytes } = this.#loader.devices[this.#standby];
     try {
       const namespace = await this.#mounts.namespace(signal);
       const { mountDirectory } = this.#setting.options;
-      return await measureFreshSpace(namespace, mountDirectory, sizeBytes, filesystem, signal);
+      const fresh = await measureFreshSpace(namespace, mountDirectory, sizeBytes, filesystem, signal);
+      if (kind === 'format' || fresh === undefined) return fresh;
+      // It may be smaller than its partition.
+      const { blocks, bsize } = await statfs(root);
+      return { ...fresh, bytes: fresh.bytes + Math.min(0, blocks * bsize - fresh.totalBytes) };
     } catch (error) {
       if (!(error instanceof CommandError) || error.code !== 'failed') throw error;
       throw new BootError(

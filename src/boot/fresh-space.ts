@@ -16,7 +16,7 @@ export async function measureFreshSpace(
   sizeBytes: number,
   filesystem: NewFilesystem,
   signal: AbortSignal,
-): Promise<FreshSpace | undefined> {
+): Promise<(FreshSpace & { readonly totalBytes: number }) | undefined> {
   const image = join(directory, 'fresh.img');
   try {
     await rm(image, { force: true });
@@ -27,11 +27,12 @@ export async function measureFreshSpace(
     const options = ['loop', 'rw'];
     const root = await namespace.mount(image, 'fresh', { type: filesystem.type, options }, signal);
     try {
-      const { type, bsize, bavail, files, ffree } = await statfs(root);
+      const { type, bsize, blocks, bavail, files, ffree } = await statfs(root);
       return {
         type,
         blockBytes: bsize,
         bytes: bavail * bsize,
+        totalBytes: blocks * bsize,
         inodes: files > 0 ? ffree : undefined,
       };
     } finally {

@@ -18,6 +18,8 @@ import type { StoreFileJob, StoreJob, StoreResult } from './worker/store.ts';
 
 /** Larger files are streamed to the standby file system, smaller ones go through memory. */
 const streamedBytes = 1024 * 1024;
+/** The most that small downloads keep on disk until they are placed. */
+const logBytes = 64 * 1024 * 1024;
 /** How often content that does not match its digest is asked for again. */
 const digestAttempts = 3;
 /** The most that is accepted of a file whose size the image does not tell. */
@@ -32,6 +34,8 @@ export class Downloads implements AsyncDisposable {
   readonly #meter: ProgressMeter;
   readonly #connections: number;
   readonly #log: ArrivalLog;
+  /** Whether the slot has room for what only serves to resume. */
+  readonly #roomy: boolean;
 
   private constructor(
     prepared: PreparedTree,
@@ -47,6 +51,7 @@ export class Downloads implements AsyncDisposable {
     this.#connections = connections;
     this.#meter = meter;
     this.#log = log;
+    this.#roomy = prepared.spareBytes >= this.#wishedBytes();
   }
 
   static async open(
@@ -95,8 +100,7 @@ export class Downloads implements AsyncDisposable {
     const queue = asked.toReversed();
     const large = queue.filter((resource) => this.#isLarge(resource));
     const small = queue.filter((resource) => !this.#isLarge(resource));
-    // Two large files use the whole link; more of them at a time would only lose more when the daemon is killed.
-    const wide = Math.min(large.length, Math.max(1, Math.floor(this.#connections / 8)));
+    const wide = this.#wide(large.length);
     const narrow = Math.min(small.length, Math.max(1, this.#connections - wide));
     const clock = this.#meter.stopwatch('download');
     if (asked.length > 0) clock.enter();
@@ -162,11 +166,11 @@ export class Downloads implements AsyncDisposable {
     const share = Math.max(1, this.#sizeOf(resource));
     await this.#budget.acquire(share, signal);
     let arrival: Arrival;
-    let ticket: number;
+    let ticket: number | undefined;
     try {
       const bytes = await this.#source.readAll(this.#request(resource, retryCaching), this.#wire(), signal);
       arrival = { sha256: this.#image.table.resourceHex(resource), encoding, bytes };
-      ticket = await this.#log.keep(arrival);
+      ticket = this.#roomy ? await this.#log.keep(arrival) : undefined;
     } finally {
       this.#budget.release(share);
     }
@@ -176,12 +180,12 @@ export class Downloads implements AsyncDisposable {
   async #store(
     resource: number,
     { bytes, encoding }: Arrival,
-    ticket: number,
+    ticket: number | undefined,
     countAs: StoreJob['countAs'],
   ): Promise<StoreResult> {
     const job = { kind: 'store', resource, bytes, encoding, countAs } satisfies StoreJob;
     const result = await this.#prepared.crew.one<StoreResult>(job, transferable(bytes));
-    await this.#log.placed(ticket);
+    if (ticket !== undefined) await this.#log.placed(ticket);
     return result;
   }
 
@@ -190,11 +194,11 @@ export class Downloads implements AsyncDisposable {
     resource: number,
     retryCaching: boolean,
     signal: AbortSignal,
-    resumable = true,
+    // Plain content is its own part file and takes no more room.
+    resumable = this.#roomy || this.#image.locate(resource).encoding === 'identity',
   ): Promise<StoreResult> {
     const { encoding } = this.#image.locate(resource);
     const part = `${partsOf(this.#prepared.tree)}/${this.#image.table.resourceHex(resource)}`;
-    // Plain content is its own part file.
     const isPart = encoding === 'identity' && resumable;
     const output = isPart ? part : `${part}.out`;
     if (!resumable) await rm(part, { force: true });
@@ -264,6 +268,22 @@ export class Downloads implements AsyncDisposable {
         meter.downloadErrors++;
       },
     };
+  }
+
+  /** What logs and parts take up besides the files that they become. */
+  #wishedBytes(): number {
+    const { table } = this.#image;
+    const large: number[] = [];
+    for (let resource = 0; resource < table.resourceCount; resource++) {
+      if (this.#isLarge(resource)) large.push(Math.max(0, table.resourceSize(resource)));
+    }
+    const largest = large.sort((a, b) => b - a).slice(0, this.#wide(large.length));
+    return logBytes + largest.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Two large files use the whole link; more of them at a time would only lose more when the daemon is killed. */
+  #wide(large: number): number {
+    return Math.min(large, Math.max(1, Math.floor(this.#connections / 8)));
   }
 
   #isLarge(resource: number): boolean {

@@ -1,13 +1,13 @@
-import { statfs } from 'node:fs/promises';
-import type { StandbyTree } from '#boot/slots.ts';
+import type { SeenTree } from '#boot/slots.ts';
 import { entryKinds } from '#image/file-table.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import type { CandidateData } from './candidates.ts';
+import type { SpaceNeed } from './layout.ts';
 import { persistentBytes } from './persist.ts';
 import { totals } from './plan.ts';
 import { startCrew, withCrew } from './prepared-tree.ts';
 import { createSharedState, resourceStates, type SharedState } from './shared-state.ts';
-import { nearestExisting, type SpaceNeed, spaceNeed } from './space.ts';
+import { type SpaceBalance, weighSpace } from './space.ts';
 import type { ScanJob } from './worker/scan.ts';
 import type { MeasureJob, WalkJob } from './worker/walk.ts';
 
@@ -31,13 +31,7 @@ export interface UpdatePlan {
   /** Bytes are of the files; on the wire they are fewer where the image holds them compressed. */
   readonly download: Amount;
   /** Bytes and inodes that the standby slot must have room for, and has. */
-  readonly space: {
-    readonly neededBytes: number;
-    readonly availableBytes: number;
-    readonly neededInodes: number;
-    /** undefined when the file system makes inodes as it goes. */
-    readonly availableInodes: number | undefined;
-  };
+  readonly space: SpaceBalance;
   readonly persistents: readonly string[];
   /** Source of every regular file, in the image's order. */
   files(): Generator<{ readonly path: string; readonly source: FileSource; readonly bytes: number }>;
@@ -49,41 +43,34 @@ export interface UpdatePlan {
  */
 export async function planUpdate(
   image: VerifiedImage,
-  tree: StandbyTree,
+  tree: SeenTree,
   workers: number,
   signal: AbortSignal,
 ): Promise<UpdatePlan> {
   const { table } = image;
   const state = createSharedState(table);
-  const crew = startCrew(tree.root, state, workers);
-  const held = await withCrew(crew, state, signal, async () => {
+  const crew = startCrew(tree, state, workers);
+  const space = await withCrew(crew, state, signal, async () => {
     for (const root of [tree.root, tree.activeRoot]) {
       const list = await crew.one<CandidateData>({ kind: 'walk', root } satisfies WalkJob);
       state.seek('nextCandidate', 0);
       const job: ScanJob = { kind: 'scan', list, root, to: list.count, reflink: false, dryRun: true };
       await crew.all(job);
     }
-    const used = await crew.one<SpaceNeed>({
-      kind: 'measure',
-      roots: [tree.root, tree.work],
-    } satisfies MeasureJob);
+    const persistent = await persistentBytes(image.persistents, tree.activeRoot);
+    const balance = await weighSpace(tree, table, persistent, (layout) =>
+      crew.one<SpaceNeed>({ kind: 'measure', work: tree.work, layout } satisfies MeasureJob),
+    );
     await crew[Symbol.asyncDispose]();
-    return used;
+    return balance;
   });
-  const stats = await statfs(await nearestExisting(tree.root));
-  const need = spaceNeed(table, stats.bsize);
   return {
     imageDigest: image.digest,
     directories: countKind(state, entryKinds.directory),
     symlinks: countKind(state, entryKinds.symlink),
     total: totals(table),
     ...amounts(state),
-    space: {
-      neededBytes: need.bytes + (await persistentBytes(image.persistents, tree.activeRoot)),
-      availableBytes: stats.bavail * stats.bsize + held.bytes,
-      neededInodes: need.inodes,
-      availableInodes: stats.files > 0 ? stats.ffree + held.inodes : undefined,
-    },
+    space,
     persistents: image.persistents,
     files: () => fileSources(state),
   };

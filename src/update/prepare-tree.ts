@@ -1,17 +1,23 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import type { Slots, StandbyTree } from '#boot/slots.ts';
 import { isSha256 } from '#domain/digest.ts';
+import { OtaFailure } from '#domain/failure.ts';
+import { syncFilesystem } from '#host/sync-filesystem.ts';
 import type { FileTable } from '#image/file-table.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import type { CandidateData } from './candidates.ts';
+import type { SpaceNeed } from './layout.ts';
 import { persistentBytes } from './persist.ts';
 import { totals } from './plan.ts';
 import { type PreparedTree, startCrew, withCrew } from './prepared-tree.ts';
 import { createSharedState } from './shared-state.ts';
-import { checkSpace, type SpaceNeed } from './space.ts';
+import { checkSpace, weighSpace } from './space.ts';
 import type { StepContext } from './steps.ts';
 import type { AdoptJob, ClearJob, ClearResult, KeepJob, SkeletonJob } from './worker/standby.ts';
 import type { MeasureJob, WalkJob } from './worker/walk.ts';
+
+/** With less room to spare than this, care is taken of the last block. */
+const tightBytes = 64 * 1024 * 1024;
 
 /** Where content that lies in the standby slot at a wrong path waits for its place. */
 function asideOf(tree: StandbyTree): string {
@@ -40,14 +46,16 @@ export async function prepareTree(
   const state = createSharedState(table);
   meter.watch(state);
   const seen = await slots.look(signal);
-  const crew = startCrew(seen.root, state, workers);
+  refuseReserved(table, seen);
+  const crew = startCrew(seen, state, workers);
   return withCrew(crew, state, signal, async () => {
     meter.enter('CALCULATING_DELTA', 'DIRECTORY');
-    const held = await crew.one<SpaceNeed>({
-      kind: 'measure',
-      roots: [seen.root, seen.work],
-    } satisfies MeasureJob);
-    await checkSpace(seen.root, table, held, await persistentBytes(image.persistents, seen.activeRoot));
+    const persistent = await persistentBytes(image.persistents, seen.activeRoot);
+    const spareBytes = checkSpace(
+      await weighSpace(seen, table, persistent, (layout) =>
+        crew.one<SpaceNeed>({ kind: 'measure', work: seen.work, layout } satisfies MeasureJob),
+      ),
+    );
     const tree = await slots.prepare(signal);
     await mkdir(asideOf(tree), { recursive: true });
     await removeOtherParts(tree, table);
@@ -63,6 +71,8 @@ export async function prepareTree(
       await crew.all({ kind: 'keep', list: cleared.list, aside: asideOf(tree) } satisfies KeepJob);
       meter.stopwatch('copy').leave();
     }
+    // Blocks of removed files are free for new ones only once the file system has recorded the removal.
+    if (spareBytes < tightBytes) await syncFilesystem(tree.root, signal);
     await crew.one({ kind: 'skeleton', doomed: cleared.doomed } satisfies SkeletonJob);
     meter.enter('CALCULATING_DELTA', 'SYMLINK');
     state.seek('nextResource', 0);
@@ -70,8 +80,16 @@ export async function prepareTree(
     await crew.all({ kind: 'adopt', aside: putAside ? asideOf(tree) : undefined } satisfies AdoptJob);
     const active = await walked;
     signal.throwIfAborted();
-    return { image, tree, state, crew, active };
+    return { image, tree, state, crew, active, spareBytes };
   });
+}
+
+/** What an update keeps in the slot for its own use would hide what an image has there. */
+function refuseReserved(table: FileTable, { root, work }: StandbyTree): void {
+  if (!work.startsWith(`${root}/`)) return;
+  const path = work.slice(root.length);
+  if (table.find(path) < 0) return;
+  throw new OtaFailure('image_refused', `the image has ${path}, where updates keep what they work with`);
 }
 
 /** Unfinished downloads of other images are of no use any more. */

@@ -15,13 +15,15 @@ export interface PreparedTree {
   readonly crew: WorkerCrew;
   /** Files of the active slot that may hold wanted content; listed while the standby slot was made ready. */
   readonly active: CandidateData;
+  /** Room that nothing of the image will take. */
+  readonly spareBytes: number;
 }
 
 /** Starts the worker threads of one update. `umask` is the process's. */
-export function startCrew(root: string, state: SharedState, workers: number): WorkerCrew {
+export function startCrew({ root, reserved }: StandbyTree, state: SharedState, workers: number): WorkerCrew {
   const umask = process.umask();
   const module = new URL('./worker/place-worker.ts', import.meta.url);
-  return new WorkerCrew(module, workers, { state: state.data, root, umask });
+  return new WorkerCrew(module, workers, { state: state.data, root, reserved, umask });
 }
 
 /**

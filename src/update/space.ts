@@ -1,80 +1,80 @@
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { SeenTree } from '#boot/slots.ts';
 import { OtaFailure } from '#domain/failure.ts';
-import { entryKinds, type FileTable } from '#image/file-table.ts';
+import type { FileTable } from '#image/file-table.ts';
+import type { Layout, SpaceNeed } from './layout.ts';
+import { spaceNeed } from './layout.ts';
 
-/** What an image takes up on a file system. */
-export interface SpaceNeed {
-  readonly bytes: number;
-  readonly inodes: number;
+/** Room for the file system's own bookkeeping, which is not to be calculated: index blocks of files and directories. */
+const reserveBytes = 512 * 1024;
+
+/** What an image needs of a standby slot, and what the slot has once what it holds is gone or used. */
+export interface SpaceBalance {
+  readonly neededBytes: number;
+  readonly availableBytes: number;
+  readonly neededInodes: number;
+  /** Undefined when the file system makes inodes as it goes. */
+  readonly availableInodes: number | undefined;
 }
 
-/** Left free beyond the exact need: room for the file system's own bookkeeping. */
-const reserveBytes = 1024 * 1024;
-/** Longer symlink targets take a block of their own on ext4 (60 bytes fit into the inode). */
-const inlineTargetBytes = 59;
+/** What the standby slot takes up already, given how its file system lays out directories. */
+export type Measure = (layout: Layout) => Promise<SpaceNeed>;
 
-/** Blocks and inodes that a file table needs when nothing is shared but hard links. Pure. */
-export function spaceNeed(table: FileTable, blockBytes: number): SpaceNeed {
-  let bytes = 0;
-  let inodes = 0;
-  const groups = new Set<number>();
-  for (let entry = 0; entry < table.entryCount; entry++) {
-    const group = table.group(entry);
-    if (group > 0) {
-      if (groups.has(group)) continue;
-      groups.add(group);
-    }
-    inodes++;
-    switch (table.kind(entry)) {
-      case entryKinds.directory:
-        bytes += blockBytes;
-        break;
-      case entryKinds.symlink:
-        if (Buffer.byteLength(table.target(entry)) > inlineTargetBytes) bytes += blockBytes;
-        break;
-      case entryKinds.regular: {
-        const size = Math.max(0, table.resourceSize(table.resource(entry)));
-        bytes += Math.ceil(size / blockBytes) * blockBytes;
-        break;
-      }
-    }
+/**
+ * Weighs an image against a standby slot. `extraBytes` come on top of the image. Blocks that are kept for root do not
+ * count as room: the release that will run there may need them. Errors: those of the file system and of `measure`.
+ */
+export async function weighSpace(
+  seen: SeenTree,
+  table: FileTable,
+  extraBytes: number,
+  measure: Measure,
+): Promise<SpaceBalance> {
+  const extra = extraBytes + (seen.addedBytes ?? 0) + reserveBytes;
+  if (seen.fresh !== undefined) {
+    const need = spaceNeed(table, seen.fresh);
+    return {
+      neededBytes: need.bytes + extra,
+      availableBytes: seen.fresh.bytes,
+      neededInodes: need.inodes,
+      availableInodes: seen.fresh.inodes,
+    };
   }
-  return { bytes, inodes };
+  const stats = await statfs(await nearestExisting(seen.root));
+  const layout = { type: stats.type, blockBytes: stats.bsize };
+  const [need, held] = [spaceNeed(table, layout), await measure(layout)];
+  return {
+    neededBytes: need.bytes + extra,
+    availableBytes: stats.bavail * stats.bsize + held.bytes,
+    neededInodes: need.inodes,
+    availableInodes: stats.files > 0 ? stats.ffree + held.inodes : undefined,
+  };
 }
 
 /**
- * Refuses an image that does not fit, before anything is written. `held` is what the standby slot takes up already:
- * it is reused or removed. File systems that make inodes as they go report none; they are not checked for them.
+ * Refuses an image that does not fit, before anything is written. Returns the bytes that are left over.
  * Errors: OtaFailure `standby_slot_full`.
  */
-export async function checkSpace(
-  root: string,
-  table: FileTable,
-  held: SpaceNeed,
-  extraBytes: number,
-): Promise<void> {
-  const stats = await statfs(await nearestExisting(root));
-  const need = spaceNeed(table, stats.bsize);
-  const bytes = need.bytes + extraBytes + reserveBytes;
-  const freeBytes = stats.bavail * stats.bsize + held.bytes;
-  if (bytes > freeBytes) {
+export function checkSpace(balance: SpaceBalance): number {
+  const { neededBytes, availableBytes, neededInodes, availableInodes } = balance;
+  if (neededBytes > availableBytes) {
     throw new OtaFailure(
       'standby_slot_full',
-      `the image needs ${bytes} bytes in the standby slot, which has room for ${freeBytes}`,
+      `the image needs ${neededBytes} bytes in the standby slot, which has room for ${availableBytes}`,
     );
   }
-  const freeInodes = stats.ffree + held.inodes;
-  if (stats.files > 0 && need.inodes > freeInodes) {
+  if (availableInodes !== undefined && neededInodes > availableInodes) {
     throw new OtaFailure(
       'standby_slot_full',
-      `the image needs ${need.inodes} inodes in the standby slot, which has room for ${freeInodes}`,
+      `the image needs ${neededInodes} inodes in the standby slot, which has room for ${availableInodes}`,
     );
   }
+  return availableBytes - neededBytes;
 }
 
 /** The file system that a path will be on: a standby slot that was never written has no directory yet. */
-export async function nearestExisting(path: string): Promise<string> {
+async function nearestExisting(path: string): Promise<string> {
   for (let at = path; ; at = dirname(at)) {
     try {
       await access(at);

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { emptySha256 } from '#domain/digest.ts';
 import type { OtaFailure } from '#domain/failure.ts';
 import { FileTableBuilder } from '#image/file-table-builder.ts';
-import { spaceNeed } from '#update/space.ts';
+import { spaceNeed } from '#update/layout.ts';
 import { UpdateWorld } from '../support/update-world.ts';
 
 const root = { skip: process.geteuid?.() === 0 ? false : 'only root can mount a small file system' };
@@ -33,7 +33,10 @@ describe('spaceNeed', () => {
     }
     builder.addRegular({ ...owner, path: '/other', sha256, size: 4097, inode: undefined });
     builder.addRegular({ ...owner, path: '/empty', sha256: emptySha256, size: 0, inode: undefined });
-    assert.deepEqual(spaceNeed(builder.finish(), 4096), { bytes: 4096 * (1 + 1 + 2 + 2), inodes: 6 });
+    assert.deepEqual(spaceNeed(builder.finish(), { type: 0, blockBytes: 4096 }), {
+      bytes: 4096 * (1 + 1 + 2 + 2),
+      inodes: 6,
+    });
   });
 });
 

@@ -24,6 +24,8 @@ export interface PlaceWorkerData {
   readonly state: SharedStateData;
   /** Root of the standby slot. */
   readonly root: string;
+  /** Names at its top that are left alone. */
+  readonly reserved: readonly string[];
   /** The process's umask; only the main thread may ask for it. */
   readonly umask: number;
 }
@@ -52,9 +54,9 @@ port.serve((job) => {
     case 'walk':
       return walkActive(state.table, job);
     case 'measure':
-      return measure(job);
+      return measure(state.table, data.root, data.reserved, job);
     case 'clear':
-      return clear(state, writer);
+      return clear(state, writer, data.reserved);
     case 'keep':
       return keep(state, writer, job);
     case 'skeleton':

@@ -57,7 +57,7 @@ export interface SealJob {
 
 const sliceSize = 16;
 
-export function clear(state: SharedState, writer: SlotWriter): ClearResult {
+export function clear(state: SharedState, writer: SlotWriter, reserved: readonly string[]): ClearResult {
   const { table } = state;
   const sizes = wantedSizes(table);
   const found = new CandidateCollector(table);
@@ -75,6 +75,7 @@ export function clear(state: SharedState, writer: SlotWriter): ClearResult {
         state.count('removed', 1);
         continue;
       }
+      if (directory === '' && item.isDirectory() && reserved.includes(name)) continue;
       const entry = table.find(path);
       const kind = entry < 0 ? undefined : table.kind(entry);
       if (item.isDirectory()) {

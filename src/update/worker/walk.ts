@@ -1,6 +1,7 @@
 import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { entryKinds, type FileTable } from '#image/file-table.ts';
 import { CandidateCollector, type CandidateData } from '#update/candidates.ts';
+import { directoryBytes, type Layout, type SpaceNeed } from '#update/layout.ts';
 
 /** Walks the active slot and lists the files that may hold content which the image wants. */
 export interface WalkJob {
@@ -66,28 +67,39 @@ export function statOf(path: string): Stats | undefined {
   }
 }
 
-/** Adds up what the standby slot takes up already. */
+/** Adds up what the standby slot takes up already and an update would free or use. */
 export interface MeasureJob {
   readonly kind: 'measure';
-  readonly roots: readonly string[];
+  readonly work: string;
+  readonly layout: Layout;
 }
 
-export function measure(job: MeasureJob): { readonly bytes: number; readonly inodes: number } {
+export function measure(
+  table: FileTable,
+  root: string,
+  reserved: readonly string[],
+  job: MeasureJob,
+): SpaceNeed {
+  const wanted = directoryBytes(table, job.layout);
   let bytes = 0;
   let inodes = 0;
   const seen = new Set<number>();
-  const visit = (directory: string): void => {
-    for (const item of listDirectory(directory)) {
+  const visit = (top: string, directory: string): void => {
+    for (const item of listDirectory(top + directory)) {
+      if (directory === '' && top === root && reserved.includes(item.name)) continue;
       const path = `${directory}/${item.name}`;
-      const stats = statOf(path);
+      const stats = statOf(top + path);
       if (stats === undefined || (stats.nlink > 1 && !item.isDirectory() && seen.has(stats.ino))) continue;
       if (stats.nlink > 1) seen.add(stats.ino);
       // POSIX leaves the unit of st_blocks open; on Linux it is always 512 bytes.
-      bytes += stats.blocks * 512;
+      const taken = stats.blocks * 512;
+      // A directory that stays does not shrink.
+      bytes += item.isDirectory() ? Math.min(taken, wanted.get(path) ?? taken) : taken;
       inodes++;
-      if (item.isDirectory()) visit(path);
+      if (item.isDirectory()) visit(top, path);
     }
   };
-  for (const root of job.roots) visit(root);
+  visit(root, '');
+  visit(job.work, '');
   return { bytes, inodes };
 }
