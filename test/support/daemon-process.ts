@@ -35,6 +35,8 @@ export interface DaemonLife {
   readonly under?: readonly string[];
   /** Options of Node. */
   readonly node?: readonly string[];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One ECU's daemon as a real process, and the client that talks to it. */
@@ -78,12 +80,13 @@ ${options}`,
   }
 
   /** Starts one life. */
-  start({ under = [], node = [] }: DaemonLife = {}): void {
+  start({ under = [], node = [], env = {} }: DaemonLife = {}): void {
     const { directory } = this.#setting;
     const files = [join(directory, 'ecu_info.yml'), join(directory, 'ota.yml')];
     const [program, ...args] = [...under, process.execPath, ...node, main, ...files];
     const child = spawn(program ?? process.execPath, args, {
       cwd: directory,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
