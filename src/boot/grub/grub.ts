@@ -1,0 +1,189 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BootErrorCode } from '#boot/boot-error.ts';
+import { BootError } from '#boot/boot-error.ts';
+import type { BootLoader, LoaderKind, LoaderSetting, SlotTree, StatusPlace } from '#boot/boot-loader.ts';
+import type { FstabEntry } from '#boot/fstab.ts';
+import { installFstab } from '#boot/fstab.ts';
+import { newestKernel } from '#boot/kernels.ts';
+import { fstabPlan } from '#boot/slot-fstab.ts';
+import type { SlotId } from '#boot/slots.ts';
+import { otherSlot, slotIds } from '#boot/slots.ts';
+import { resolveInRoot } from '#host/root-path.ts';
+import { adopt } from './adopt.ts';
+import { GrubenvFile } from './grubenv.ts';
+import { defaultArguments, slotArguments } from './kernel-arguments.ts';
+import type { GrubLayout } from './layout.ts';
+import { readLayout, requireWritable } from './layout.ts';
+import { defaultMenuName, formatDefaultMenu, slotMenuName } from './menu.ts';
+import { bootableEntry, putKernel, replaceMenu, slotFolder, withdrawMenu } from './slot-folder.ts';
+
+const never = new AbortController().signal;
+
+/**
+ * GRUB for BIOS and EFI: both slots' kernels and status files lie on a shared `/boot`, GRUB's environment block holds the
+ * choice. Disks of existing clients, and those of a freshly installed distribution, are taken over at the first start.
+ */
+export const grub: LoaderKind = {
+  name: 'grub',
+
+  async detect({ bootDirectory }) {
+    for (const name of ['grub/grub.cfg', 'grub/grubenv']) {
+      const path = join(bootDirectory, name);
+      const found = await lstat(path, { throwIfNoEntry: false }).catch(() => undefined);
+      if (found !== undefined) return { reason: `${path} exists` };
+    }
+    return undefined;
+  },
+
+  async open(setting, role) {
+    const layout = await readLayout(setting, never);
+    const environment = new GrubenvFile(layout.grubDirectory, layout.partition);
+    if (role === 'daemon') {
+      await requireWritable(layout.grubDirectory);
+      await naming(layout, 'startup_failed', 'the boot menu could not be taken over', () =>
+        adopt({ setting, layout, environment }, never),
+      );
+    }
+    return new GrubLoader(setting, layout, environment);
+  },
+};
+
+class GrubLoader implements BootLoader {
+  readonly name = grub.name;
+  readonly booted: SlotId;
+  readonly devices: BootLoader['devices'];
+  readonly status: StatusPlace;
+  readonly #setting: LoaderSetting;
+  readonly #layout: GrubLayout;
+  readonly #environment: GrubenvFile;
+
+  constructor(setting: LoaderSetting, layout: GrubLayout, environment: GrubenvFile) {
+    this.booted = layout.booted;
+    this.devices = layout.devices;
+    this.status = { kind: 'shared', directory: (slot) => slotFolder(layout, slot) };
+    this.#setting = setting;
+    this.#layout = layout;
+    this.#environment = environment;
+  }
+
+  /** Without its entry, GRUB falls back to the running slot only. */
+  withhold(slot: SlotId): Promise<void> {
+    return naming(this.#layout, 'prepare_failed', `the menu entry of ${slot} could not be removed`, () =>
+      withdrawMenu(this.#layout, slot, never),
+    );
+  }
+
+  install(tree: SlotTree): Promise<void> {
+    const what = `${tree.slot} could not be made bootable`;
+    return naming(this.#layout, 'prepare_failed', what, async () => {
+      const boot = await resolveInRoot(tree.root, '/boot');
+      const { kernel, initrds } = await newestKernel(boot);
+      const plan = fstabPlan(tree);
+      const uuid = plan.root.slice('UUID='.length);
+      // The release decides what it is booted with; one that says nothing is booted as the running one is.
+      const base =
+        (await defaultArguments(tree.root)) ??
+        (await bootableEntry(this.#layout, this.booted))?.arguments ??
+        [];
+      const source = {
+        kernel: join(boot, kernel),
+        initrds: initrds.map((name) => join(boot, name)),
+        arguments: slotArguments(base, uuid, this.#setting.options.kernelArguments),
+      };
+      await installFstab(tree, { ...plan, vehicle: bootMounts(this.#layout) });
+      await putKernel(this.#layout, tree.slot, source, 'copy', never);
+    });
+  }
+
+  tryOnce(slot: SlotId): Promise<void> {
+    return naming(
+      this.#layout,
+      'switch_failed',
+      `${slot} could not be chosen for the next boot`,
+      async () => {
+        await this.#requireBootable(slot);
+        const saved = (await this.#environment.read()).get('saved_entry');
+        // As it is, where it is known: what is on trial must not become the default by this.
+        const standard = slotIds.find((id) => id === saved) ?? otherSlot(slot);
+        await this.#environment.change({ saved_entry: standard, next_entry: slot }, never);
+      },
+    );
+  }
+
+  makeDefault(slot: SlotId): Promise<void> {
+    return naming(this.#layout, 'switch_failed', `${slot} could not be made the default`, async () => {
+      await this.#requireBootable(slot);
+      await this.#environment.change({ saved_entry: slot, next_entry: undefined }, never);
+      await replaceMenu(this.#layout, defaultMenuName, formatDefaultMenu(slot), never);
+    });
+  }
+
+  cancelTry(): Promise<void> {
+    return naming(
+      this.#layout,
+      'switch_failed',
+      'the choice for the next boot could not be taken back',
+      async () => {
+        await this.#environment.change({ next_entry: undefined }, never);
+      },
+    );
+  }
+
+  reboot(): Promise<void> {
+    return this.#setting.reboot([]);
+  }
+
+  async #requireBootable(slot: SlotId): Promise<void> {
+    if ((await bootableEntry(this.#layout, slot)) !== undefined) return;
+    throw new BootError(
+      'switch_failed',
+      `${slot} cannot be booted: ${slotMenuName(slot)} in ${this.#layout.grubDirectory} names no kernel and initrd ` +
+        'that exist; update this ECU again',
+    );
+  }
+}
+
+/** Mounts that every release needs, for a running release whose fstab does not have them. */
+function bootMounts({ boot, bootUuid, esp }: GrubLayout): readonly FstabEntry[] {
+  const type = boot.filesystem?.type ?? 'auto';
+  const entry = { options: 'defaults', dump: '0', pass: '2' };
+  const mounts = [{ ...entry, spec: `UUID=${bootUuid}`, mountPoint: '/boot', type }];
+  if (esp?.filesystem?.type !== 'vfat') return mounts;
+  const options = 'umask=0077,nofail';
+  return [
+    ...mounts,
+    {
+      ...entry,
+      spec: `UUID=${esp.filesystem.uuid}`,
+      mountPoint: '/boot/efi',
+      type: 'vfat',
+      options,
+      pass: '1',
+    },
+  ];
+}
+
+/** What goes wrong on the boot partition is named, with what to do. */
+async function naming<T>(
+  { partition }: GrubLayout,
+  code: BootErrorCode,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof BootError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const mend = mends[error instanceof Error && 'code' in error ? String(error.code) : ''];
+    const hint = mend === undefined ? '' : `; the boot partition at ${partition.mountPoint} ${mend}`;
+    throw new BootError(code, `${what}: ${why}${hint}`, { cause: error });
+  }
+}
+
+const mends: Readonly<Record<string, string>> = {
+  ENOSPC: 'is full: remove files that no slot boots from',
+  EROFS: 'is read only: check its file system, and mount it writable',
+  EIO: 'cannot be read or written: check the disk',
+};

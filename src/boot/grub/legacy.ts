@@ -1,0 +1,54 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BootLoader } from '#boot/boot-loader.ts';
+import type { SlotId } from '#boot/slots.ts';
+import { slotIds } from '#boot/slots.ts';
+import { makeDirectoryDurably, readAtMost, removeDurably, writeDurably } from '#host/durable-file.ts';
+import type { GrubLayout } from './layout.ts';
+import { slotFolder } from './slot-folder.ts';
+
+const maxStatusBytes = 64 * 1024;
+
+/** In the order in which they are taken over: the word that decides comes last. */
+const statusFiles = ['version_detail', 'version', 'slot_in_use', 'status'];
+
+/**
+ * The folder that the first generation of existing clients kept for a slot: `ota-partition.sda3`, where the letters were
+ * fixed and only the number of the partition counts. Undefined when there is none.
+ */
+export async function legacyFolder(layout: GrubLayout, slot: SlotId): Promise<string | undefined> {
+  const names = (await readdir(layout.partition.mountPoint)).sort();
+  const name = names.find((candidate) => slotOfDevice(layout, candidate, 'ota-partition.') === slot);
+  return name === undefined ? undefined : join(layout.partition.mountPoint, name);
+}
+
+/**
+ * Takes over the status of both slots. The old files decide as long as their menu is in force, so that this may be cut off
+ * and made again; they are left as they are.
+ */
+export async function takeOverStatus(layout: GrubLayout): Promise<void> {
+  for (const slot of slotIds) {
+    const from = await legacyFolder(layout, slot);
+    if (from === undefined) continue;
+    const to = slotFolder(layout, slot);
+    await makeDirectoryDurably(to);
+    for (const name of statusFiles) {
+      const bytes = await readAtMost(join(from, name), maxStatusBytes);
+      const text = bytes?.toString('utf8') ?? '';
+      const value = name === 'slot_in_use' ? (slotOfDevice(layout, text.trim(), '') ?? '') : text;
+      if (value === '') await removeDurably(join(to, name));
+      else await writeDurably(join(to, name), value);
+    }
+  }
+}
+
+/** `sda3`, `ota-partition.nvme0n1p3`: what the number at its end means on this disk. */
+function slotOfDevice(
+  { devices }: Pick<BootLoader, 'devices'>,
+  name: string,
+  prefix: string,
+): SlotId | undefined {
+  if (!name.startsWith(prefix)) return undefined;
+  const number = /^[a-z]\w*?p?(\d+)$/.exec(name.slice(prefix.length))?.[1];
+  return slotIds.find((slot) => number !== undefined && devices[slot].partition === Number(number));
+}
