@@ -47,7 +47,7 @@ const cardReset = 0x20;
 export async function watchdogsThatReset(places = resetPlaces): Promise<string[]> {
   const names = await readdir(places.watchdogs).catch(() => []);
   const found: string[] = [];
-  for (const name of names.toSorted()) {
+  for (const name of names.toSorted((a, b) => a.localeCompare(b))) {
     const text = await readFile(join(places.watchdogs, name, 'bootstatus'), 'utf8').catch(() => '');
     if ((Number(text.trim()) & cardReset) !== 0) found.push(name);
   }

@@ -24,8 +24,10 @@ const programs = {
 interface Machine {
   readonly top: string;
   /** Runs the guard; what it told the service manager, and what it wrote. */
-  guard(verb: string): Promise<{ readonly said: string; readonly wrote: string; readonly exitCode: number }>;
-  file(path: string, text: string): Promise<void>;
+  readonly guard: (
+    verb: string,
+  ) => Promise<{ readonly said: string; readonly wrote: string; readonly exitCode: number }>;
+  readonly file: (path: string, text: string) => Promise<void>;
 }
 
 /** A machine that runs from the partition `id-b`, whose ota.service has failed. */
