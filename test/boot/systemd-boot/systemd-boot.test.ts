@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BootError } from '#boot/boot-error.ts';
+import { scratchDirectory } from '../../support/scratch-directory.ts';
+import { SystemdBootMachine } from '../../support/systemd-boot-machine.ts';
+
+const [old, next] = ['kernel of one', 'kernel of two'];
+
+/** Kernels of so many boots, one after the other. */
+async function boots(machine: SystemdBootMachine, times: number): Promise<readonly string[]> {
+  const kernels: string[] = [];
+  for (let at = 0; at < times; at++) kernels.push((await machine.power()).kernel);
+  return kernels;
+}
+
+async function errorOf(call: Promise<unknown>): Promise<BootError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof BootError, `a BootError, not ${String(error)}`);
+  return error;
+}
+
+describe('systemd-boot', () => {
+  it('tries a slot once, falls back, tries it again when asked to, and keeps it when confirmed', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    assert.deepEqual(await boots(machine, 1), [old], 'nothing is switched yet');
+    await machine.loader('slot_a').tryOnce('slot_b');
+    assert.deepEqual(await boots(machine, 3), [next, old, old]);
+    await machine.loader('slot_a').tryOnce('slot_b');
+    assert.deepEqual(await boots(machine, 1), [next]);
+    await machine.loader('slot_b').tryOnce('slot_b');
+    assert.deepEqual(await boots(machine, 1), [next]);
+    await machine.loader('slot_b').makeDefault('slot_b');
+    assert.deepEqual(await boots(machine, 3), [next, next, next]);
+    assert.deepEqual(await machine.entries(), ['ota-slot_a.conf', 'ota-slot_b.conf']);
+  });
+
+  it('goes back to a slot that was confirmed, on trial as well', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.loader('slot_a').tryOnce('slot_b');
+    await machine.power();
+    await machine.loader('slot_b').makeDefault('slot_b');
+    await machine.loader('slot_b').tryOnce('slot_a');
+    assert.deepEqual(await boots(machine, 2), [old, next]);
+    await machine.loader('slot_b').tryOnce('slot_a');
+    await machine.power();
+    await machine.loader('slot_a').makeDefault('slot_a');
+    assert.deepEqual(await boots(machine, 2), [old, old]);
+  });
+
+  it('boots the default when a trial is taken back, in the old slot and in the new one', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.loader('slot_a').tryOnce('slot_b');
+    await machine.loader('slot_a').cancelTry();
+    assert.deepEqual(await boots(machine, 1), [old]);
+    await machine.loader('slot_a').tryOnce('slot_b');
+    await machine.power();
+    await machine.loader('slot_b').tryOnce('slot_b');
+    await machine.loader('slot_b').cancelTry();
+    assert.deepEqual(await boots(machine, 1), [old]);
+    await machine.loader('slot_b').makeDefault('slot_b');
+    assert.deepEqual(await boots(machine, 2), [next, next]);
+  });
+
+  it('gives up a slot for the old one', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.loader('slot_a').tryOnce('slot_b');
+    await machine.power();
+    await machine.loader('slot_b').tryOnce('slot_b');
+    await machine.loader('slot_b').makeDefault('slot_a');
+    assert.deepEqual(await boots(machine, 2), [old, old]);
+  });
+
+  it('wins over entries and defaults of others, and over variables that were set by hand', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.write('vmlinuz-other', 'kernel of others');
+    await machine.write(
+      'loader/entries/debian.conf',
+      'title Debian\nsort-key debian\nversion 99\nlinux /vmlinuz-other\n',
+    );
+    await machine.write('loader/entries/z.conf', 'title Z\nlinux /vmlinuz-other\n');
+    await machine.write('loader/loader.conf', 'timeout 3\ndefault debian.conf\n');
+    await machine.setVariable('LoaderEntryDefault', 'debian.conf');
+    await machine.setVariable('LoaderEntryOneShot', 'z.conf');
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.loader('slot_a').tryOnce('slot_b');
+    assert.deepEqual(await boots(machine, 3), [next, old, old]);
+    assert.equal(
+      await readFile(join(machine.boot, 'loader/loader.conf'), 'utf8'),
+      'default ota-*\ntimeout 3\n',
+    );
+  });
+
+  it('keeps an entry that was written by hand for the running release', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.write('linux', old);
+    await machine.write(
+      'loader/entries/ota-slot_a.conf',
+      'title A\nlinux /linux\noptions root=LABEL=slot_a quiet\n',
+    );
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.loader('slot_a').tryOnce('slot_b');
+    const [first, second] = [await machine.power(), await machine.power()];
+    assert.equal(first.options, 'root=UUID=uuid-of-slot_b quiet panic=10');
+    assert.deepEqual(second, { kernel: old, options: 'root=LABEL=slot_a quiet', id: 'ota-slot_a.conf' });
+  });
+});
+
+test('the new slot gets the command line of the running release, or that of its image, with its own root', async (t) => {
+  const machine = await SystemdBootMachine.create(t);
+  const tree = await machine.release(t, '6.1.0-2', 'two');
+  await machine.loader('slot_a').install(tree);
+  await machine.loader('slot_a').tryOnce('slot_b');
+  assert.equal((await machine.power()).options, 'root=UUID=uuid-of-slot_b ro console=ttyS0 panic=10');
+  assert.equal((await machine.power()).options, 'root=UUID=uuid-of-slot_a ro console=ttyS0');
+  await mkdir(join(tree.root, 'etc/kernel'));
+  await writeFile(join(tree.root, 'etc/kernel/cmdline'), 'root=/dev/sdz quiet panic=3\n');
+  await machine.loader('slot_a').install(tree);
+  await machine.loader('slot_a').tryOnce('slot_b');
+  assert.equal((await machine.power()).options, 'root=UUID=uuid-of-slot_b quiet panic=3');
+});
+
+test('only the OTA client confirms: the service that would do so at every start is masked', async (t) => {
+  const machine = await SystemdBootMachine.create(t);
+  const tree = await machine.release(t, '6.1.0-2', 'two');
+  await machine.loader('slot_a').install(tree);
+  for (const root of [tree.root, machine.setting.activeRoot]) {
+    assert.equal(await readlink(join(root, 'etc/systemd/system/systemd-bless-boot.service')), '/dev/null');
+  }
+});
+
+test('a slot that is about to be written to cannot be booted, also not from the menu', async (t) => {
+  const machine = await SystemdBootMachine.create(t);
+  await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+  await machine.loader('slot_a').tryOnce('slot_b');
+  await machine.loader('slot_a').withhold('slot_b');
+  assert.deepEqual(await machine.entries(), ['ota-slot_a.conf']);
+});
+
+test('old kernels of a slot make room for new ones, those of the other slot stay', async (t) => {
+  const machine = await SystemdBootMachine.create(t);
+  await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+  await machine.loader('slot_a').install(await machine.release(t, '6.1.0-3', 'three'));
+  assert.deepEqual((await readdir(join(machine.boot, 'ota-slot_b'))).sort(), [
+    'entry',
+    'initrd.img-6.1.0-3',
+    'vmlinuz-6.1.0-3',
+  ]);
+  assert.deepEqual((await readdir(join(machine.boot, 'ota-slot_a'))).sort(), [
+    'entry',
+    'initrd.img-6.1.0-1',
+    'vmlinuz-6.1.0-1',
+  ]);
+});
+
+const program = fileURLToPath(new URL('../../support/systemd-boot-once.ts', import.meta.url));
+const cutPower = new URL('../../support/cut-power.ts', import.meta.url).href;
+
+/** Does one thing in a process that is killed before its change number `cutAt`. False when it had no such change. */
+function cut(cutAt: number, args: readonly string[]): Promise<boolean> {
+  const env = { ...process.env, CUT_AT: String(cutAt) };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, ['--import', cutPower, program, ...args], { env }, (error) => {
+      if (error === null) resolve(false);
+      else if (error.signal === 'SIGKILL') resolve(true);
+      else reject(error);
+    });
+  });
+}
+
+test('a power cut before any change of the boot partition boots the old or the new release', async (t) => {
+  const machine = await SystemdBootMachine.create(t);
+  const tree = await machine.release(t, '6.1.0-2', 'two');
+  const copies = await scratchDirectory(t);
+  const [{ activeRoot }, seen] = [machine.setting, new Map<string, Set<string>>()];
+  const steps = [
+    ['install', 'slot_a'],
+    ['try', 'slot_a'],
+    ['confirm', 'slot_b'],
+  ] as const;
+  for (const [action, booted] of steps) {
+    const found = new Set<string>();
+    for (let cutAt = 1, isCut = true; isCut; cutAt++) {
+      const boot = join(copies, `${action}-${cutAt}`);
+      await cp(machine.boot, boot, { recursive: true });
+      isCut = await cut(cutAt, [activeRoot, boot, action, booted, tree.root]);
+      const after = SystemdBootMachine.at(activeRoot, boot);
+      // Before the first update there is no entry of ours yet, but that of whoever installed the machine.
+      const kernels =
+        action === 'install' && !(await after.entries()).includes('ota-slot_a.conf')
+          ? [old]
+          : await boots(after, 2);
+      found.add(kernels.map((kernel) => (kernel === next ? 'new' : 'old')).join(' '));
+    }
+    seen.set(action, found);
+    await cut(0, [activeRoot, machine.boot, action, booted, tree.root]);
+    if (action === 'try') await machine.power();
+  }
+  assert.deepEqual(Object.fromEntries([...seen].map(([action, found]) => [action, [...found].sort()])), {
+    install: ['old', 'old old'],
+    try: ['new old', 'old old'],
+    confirm: ['new new', 'old old'],
+  });
+});
+
+describe('what keeps systemd-boot from booting a slot is named', () => {
+  it('a kernel that has gone', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await writeFile(join(machine.boot, 'ota-slot_b/initrd.img-6.1.0-2'), '');
+    const error = await errorOf(machine.loader('slot_a').tryOnce('slot_b'));
+    assert.match(
+      error.message,
+      /slot_b cannot be booted: \/ota-slot_b\/initrd\.img-6\.1\.0-2 is not on the boot partition/,
+    );
+    assert.deepEqual(await boots(machine, 1), [old]);
+  });
+
+  it('a release without a kernel, with nothing changed', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    const tree = await machine.release(t, '6.1.0-2', 'two');
+    await rm(join(tree.root, 'boot/initrd.img-6.1.0-2'));
+    assert.match(
+      (await errorOf(machine.loader('slot_a').install(tree))).message,
+      /the release has no kernel/,
+    );
+    assert.deepEqual(await machine.entries(), []);
+  });
+
+  it('a running release whose kernel is not found', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await rm(join(machine.setting.activeRoot, 'boot'), { recursive: true });
+    const error = await errorOf(machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two')));
+    assert.match(error.message, /no boot entry that a failed trial could come back to/);
+  });
+
+  it('a variable that bootctl says it cleared', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.setVariable('LoaderEntryDefault', 'other.conf');
+    await writeFile(join(machine.programs, 'lying'), '');
+    const error = await errorOf(machine.loader('slot_a').tryOnce('slot_b'));
+    assert.match(error.message, /LoaderEntryDefault=other\.conf decides what is booted/);
+    assert.ok(!(await machine.entries()).includes('ota-slot_b+1.conf'));
+  });
+
+  it('bootctl that is not there', async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    await machine.setVariable('LoaderEntryDefault', 'other.conf');
+    const before = process.env['PATH'];
+    process.env['PATH'] = await scratchDirectory(t);
+    try {
+      const error = await errorOf(machine.loader('slot_a').tryOnce('slot_b'));
+      assert.match(error.message, /bootctl set-default ` could not be run .*; install systemd-boot/);
+    } finally {
+      process.env['PATH'] = before;
+    }
+  });
+});
