@@ -16,7 +16,12 @@ export function parseSegmentName(name: string): SegmentName | undefined {
   return { sequence: Number(digits), id, open: open !== undefined };
 }
 
+/** Without the ending of an open one. */
+export function segmentFileName(sequence: number, id: string): string {
+  return `${String(sequence).padStart(10, '0')}-${id}.avro`;
+}
+
 export function newSegmentName(sequence: number): { readonly id: string; readonly name: string } {
   const id = randomUUID();
-  return { id, name: `${String(sequence).padStart(10, '0')}-${id}.avro` };
+  return { id, name: segmentFileName(sequence, id) };
 }

@@ -1,14 +1,19 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { encodeMessage } from '#diagnostics/messages/codec.ts';
 import type { Message } from '#diagnostics/messages/types.ts';
 import type { Log } from '#domain/log.ts';
-import { makeDirectoryDurably, removeDurably, sweepTemporaries } from '#host/durable-file.ts';
-import { Lane, type LaneSource, type SealedSegment } from './lane.ts';
+import { makeDirectoryDurably, removeDurably, renameDurably, writeDurably } from '#host/durable-file.ts';
+import { Lane, type LaneSource } from './lane.ts';
 import { type Priority, priorities } from './priority.ts';
 import { recoverSegment } from './recover.ts';
-import { parseSegmentName } from './segment-name.ts';
+import { type SpooledSegment, scanSpool } from './scan.ts';
+import { parseSegmentName, segmentFileName } from './segment-name.ts';
 import { SequenceFile } from './sequence-file.ts';
+import { halfIds, splitSegment } from './split.ts';
+
+/** Segments that are put aside; older ones go. */
+const maxQuarantined = 32;
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -23,11 +28,6 @@ export interface SpoolOptions {
   /** Monotonic clock in milliseconds. */
   readonly now: () => number;
   readonly log: Log;
-}
-
-/** A sealed segment with its priority. */
-export interface SpooledSegment extends SealedSegment {
-  readonly priority: Priority;
 }
 
 /** Counts since the start. */
@@ -87,34 +87,10 @@ export class Spool implements AsyncDisposable {
   /** Opens the spool and recovers what the last life left open. Errors: those of the file system. */
   static async open(options: SpoolOptions): Promise<Spool> {
     const { directory, log } = options;
-    await makeDirectoryDurably(directory, 0o700);
-    await sweepTemporaries(directory);
-    let highest = 0;
-    const found: SpooledSegment[] = [];
-    let recovered = 0;
-    for (const priority of priorities) {
-      const lane = join(directory, priority);
-      await makeDirectoryDurably(lane, 0o700);
-      for (const name of await readdir(lane)) {
-        const parsed = parseSegmentName(name);
-        if (parsed === undefined) continue;
-        highest = Math.max(highest, parsed.sequence);
-        let path = join(lane, name);
-        if (parsed.open) {
-          const { blocks, cut } = await recoverSegment(path);
-          log.info({ segment: parsed.id, blocks, cut }, 'recovered a segment that was left open');
-          if (blocks === 0) continue;
-          recovered++;
-          path = path.slice(0, -'.open'.length);
-        }
-        const { id, sequence } = parsed;
-        found.push({ id, sequence, priority, path, bytes: (await stat(path)).size });
-      }
-    }
+    const { segments, highest, recovered } = await scanSpool(directory, log);
     const spool = new Spool(options, await SequenceFile.open(join(directory, 'sequence'), highest));
     spool.#recovered = recovered;
-    for (const segment of found.toSorted((a, b) => a.sequence - b.sequence))
-      spool.#sealed.set(segment.id, segment);
+    for (const segment of segments) spool.#sealed.set(segment.id, segment);
     return spool;
   }
 
@@ -156,6 +132,39 @@ export class Spool implements AsyncDisposable {
   async remove({ id, path }: SpooledSegment): Promise<void> {
     await removeDurably(path);
     this.#sealed.delete(id);
+  }
+
+  /** Replaces a segment by its two halves. False when it has one block only. Errors: MessageError, the file system's. */
+  async split(segment: SpooledSegment): Promise<boolean> {
+    const halves = splitSegment(segment.id, await this.read(segment));
+    if (halves === undefined) return false;
+    const ids = halfIds(segment.id);
+    const made: SpooledSegment[] = [];
+    for (const [i, bytes] of halves.entries()) {
+      const id = ids[i] ?? '';
+      // Both have the parent's place in the order.
+      const path = join(dirname(segment.path), segmentFileName(segment.sequence, id));
+      await writeDurably(path, bytes, 0o600);
+      made.push({ ...segment, id, path, bytes: bytes.length });
+    }
+    await this.remove(segment);
+    for (const half of made) this.#keep(half);
+    return true;
+  }
+
+  /** Puts a segment where nothing touches it but a person; the newest few are kept. */
+  async quarantine(segment: SpooledSegment, why: string): Promise<void> {
+    const directory = join(this.#options.directory, 'quarantine');
+    await makeDirectoryDurably(directory, 0o700);
+    const kept = (await readdir(directory)).filter((name) => name.endsWith('.avro')).toSorted();
+    for (const name of kept.slice(0, Math.max(0, kept.length - maxQuarantined + 1))) {
+      await removeDurably(join(directory, name));
+      await removeDurably(join(directory, `${name}.why`));
+    }
+    const target = join(directory, basename(segment.path));
+    await writeDurably(`${target}.why`, `${why}\n`, 0o600);
+    await renameDurably(segment.path, target);
+    this.#sealed.delete(segment.id);
   }
 
   get counts(): SpoolCounts {
