@@ -1,7 +1,8 @@
-import { lstat, mkdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deviceHolding } from '#host/block-device.ts';
 import { CommandError } from '#host/command.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { checkFilesystem, makeFilesystem } from '#host/make-filesystem.ts';
 import { MountError } from '#host/mount-namespace.ts';
 import { resolveInRoot } from '#host/root-path.ts';
@@ -166,7 +167,7 @@ class BlockControl implements BootControl {
     await this.#mounts.mount('write', signal);
     await this.#stillMounted(tree);
     this.#sealed = false;
-    const work = await lstat(tree.work, { throwIfNoEntry: false });
+    const work = await entryAt(tree.work);
     if (work !== undefined && !work.isDirectory()) await rm(tree.work);
     await mkdir(tree.work, { recursive: true, mode: 0o700 });
   }

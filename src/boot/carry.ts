@@ -1,5 +1,6 @@
 import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
 import { runCommand } from '#host/command.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { BootError } from './boot-error.ts';
 
@@ -81,7 +82,7 @@ async function makeParents(activeRoot: string, root: string, to: string): Promis
   const names = to.slice(root.length + 1).split('/');
   for (let depth = 1; depth < names.length; depth++) {
     const path = names.slice(0, depth).join('/');
-    const there = await lstat(`${root}/${path}`, { throwIfNoEntry: false });
+    const there = await entryAt(`${root}/${path}`);
     if (there?.isDirectory()) continue;
     if (there !== undefined) await rm(`${root}/${path}`);
     await mkdir(`${root}/${path}`, { mode: 0o755 });
@@ -94,5 +95,5 @@ async function makeParents(activeRoot: string, root: string, to: string): Promis
 }
 
 async function exists(path: string): Promise<boolean> {
-  return (await lstat(path, { throwIfNoEntry: false })) !== undefined;
+  return (await entryAt(path)) !== undefined;
 }

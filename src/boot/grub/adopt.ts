@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { LoaderSetting } from '#boot/boot-loader.ts';
@@ -6,6 +6,7 @@ import type { SlotId } from '#boot/slots.ts';
 import { otherSlot, slotIds } from '#boot/slots.ts';
 import { StatusFiles } from '#boot/status-files.ts';
 import { readAtMost, sweepTemporaries } from '#host/durable-file.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { settle, thaw } from '#host/settled-file.ts';
 import { findBootSource } from './boot-source.ts';
 import type { GrubEnvironment, GrubenvFile } from './grubenv.ts';
@@ -35,7 +36,7 @@ export interface Adoption {
 
 /** Errors: those of the file system. */
 export async function menuOrigin({ grubDirectory }: GrubLayout): Promise<MenuOrigin> {
-  const link = (await lstat(join(grubDirectory, menuName), { throwIfNoEntry: false }))?.isSymbolicLink();
+  const link = (await entryAt(join(grubDirectory, menuName)))?.isSymbolicLink();
   if (link) return 'partition_folders';
   const text = await menuText(grubDirectory);
   if (isOwnMenu(text)) return 'ours';

@@ -1,4 +1,3 @@
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BootErrorCode } from '#boot/boot-error.ts';
 import { BootError } from '#boot/boot-error.ts';
@@ -9,6 +8,7 @@ import { newestKernel } from '#boot/kernels.ts';
 import { fstabPlan } from '#boot/slot-fstab.ts';
 import type { SlotId } from '#boot/slots.ts';
 import { otherSlot, slotIds } from '#boot/slots.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { adopt } from './adopt.ts';
 import { GrubenvFile } from './grubenv.ts';
@@ -30,7 +30,7 @@ export const grub: LoaderKind = {
   async detect({ bootDirectory }) {
     for (const name of ['grub/grub.cfg', 'grub/grubenv']) {
       const path = join(bootDirectory, name);
-      const found = await lstat(path, { throwIfNoEntry: false }).catch(() => undefined);
+      const found = await entryAt(path).catch(() => undefined);
       if (found !== undefined) return { reason: `${path} exists` };
     }
     return undefined;

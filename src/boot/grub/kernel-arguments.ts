@@ -1,5 +1,6 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { readAtMost } from '#host/durable-file.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 
 const maxDefaultsBytes = 256 * 1024;
@@ -47,7 +48,7 @@ async function defaultFiles(root: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const path of ['/etc/default/grub', ...parts.map((name) => `/etc/default/grub.d/${name}`)]) {
     const real = await resolveInRoot(root, path).catch(() => undefined);
-    if (real !== undefined && (await lstat(real, { throwIfNoEntry: false }))?.isFile()) found.push(real);
+    if (real !== undefined && (await entryAt(real))?.isFile()) found.push(real);
   }
   return found;
 }

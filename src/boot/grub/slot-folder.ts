@@ -1,8 +1,9 @@
-import { link, lstat, readdir, stat } from 'node:fs/promises';
+import { link, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { SlotId } from '#boot/slots.ts';
 import { copyDurably, makeDirectoryDurably, readAtMost, removeDurably } from '#host/durable-file.ts';
+import { entryAt } from '#host/entry-at.ts';
 import { sameContent } from '#host/same-content.ts';
 import { removeSettled, replaceSettled, settle } from '#host/settled-file.ts';
 import type { GrubLayout } from './layout.ts';
@@ -86,7 +87,7 @@ export async function replaceMenu(
   signal: AbortSignal,
 ): Promise<void> {
   const path = join(layout.grubDirectory, name);
-  const isFile = (await lstat(path, { throwIfNoEntry: false }))?.isFile() ?? false;
+  const isFile = (await entryAt(path))?.isFile() ?? false;
   const before = isFile ? await readAtMost(path, text.length * 4 + 1) : undefined;
   if (before?.toString('utf8') !== text) await replaceSettled(layout.partition, path, text, signal);
 }
