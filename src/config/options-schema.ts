@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { bootOptions } from './boot-options.ts';
 import { healthChecks, healthOptions } from './health-options.ts';
 import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
+import { persistOptions } from './persist-options.ts';
 
 /** Marks options whose value is not shown, because it may hold a password. */
 export const secretOptions = z.registry<{ secret: true }>();
@@ -60,6 +61,7 @@ export const optionsSchema = z.object({
     )
     .prefault({}),
   boot: bootOptions,
+  persist: persistOptions,
   reboot: z
     .object(
       {
