@@ -80,6 +80,10 @@ export async function makeFilesystem(
     const why = `label ${label} is too long for ${type}, which takes ${labelBytes[type]} bytes`;
     throw new CommandError('failed', why, '');
   }
+  // mkfs.btrfs takes the UUID that it is to keep for a second file system with the same one.
+  if (type === 'btrfs') {
+    await runCommand({ argv: ['wipefs', '-q', '-a', node], timeoutMs: makeTimeoutMs }, signal);
+  }
   const argv = maker(node, filesystem);
   const { exitCode, stderr } = await tool(type, argv, makeTimeoutMs, signal);
   if (exitCode === 0) return;

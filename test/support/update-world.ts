@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, copyFile, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { StandbyTree } from '#boot/slots.ts';
+import type { Slots, StandbyTree } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import { makeKeys } from '#image/build/keys.ts';
 import { loadSigner, signImage } from '#image/build/sign.ts';
@@ -104,28 +104,29 @@ export class UpdateWorld {
 
   /** Runs an update up to the staged tree. */
   async update(
-    options: { readonly signal?: AbortSignal; readonly cookies?: Record<string, string> } = {},
-  ): Promise<{ readonly image: VerifiedImage; readonly meter: ProgressMeter }> {
+    options: {
+      readonly signal?: AbortSignal;
+      readonly cookies?: Record<string, string>;
+      readonly slots?: Pick<Slots, 'look' | 'prepare'>;
+    } = {},
+  ): Promise<{
+    readonly image: VerifiedImage;
+    readonly meter: ProgressMeter;
+    readonly tree: StandbyTree;
+  }> {
     const meter = new ProgressMeter('2');
     const context = { meter, signal: options.signal ?? new AbortController().signal };
-    await using engine = this.engine();
+    await using engine = this.engine(options.slots);
     const image = await engine.verify(this.request(options.cookies), context);
     const prepared = await engine.prepare(image, context);
     const staged = await engine.place(await engine.plan(prepared, context), context);
-    await engine.persist(staged, context);
-    return { image, meter };
+    const { tree } = await engine.persist(staged, context);
+    return { image, meter, tree };
   }
 
-  engine(): UpdateEngine {
+  engine(slots: Pick<Slots, 'look' | 'prepare'> = this.#directories()): UpdateEngine {
     return new UpdateEngine({
-      slots: {
-        look: async () => this.tree,
-        prepare: async () => {
-          await mkdir(this.tree.root, { recursive: true });
-          await mkdir(this.tree.work, { recursive: true });
-          return this.tree;
-        },
-      },
+      slots,
       trustDirectory: join(this.directory, 'trust'),
       metadataDirectory: join(this.directory, 'state/metadata'),
       workers: 2,
@@ -147,6 +148,17 @@ export class UpdateWorld {
     });
   }
 
+  #directories(): Pick<Slots, 'look' | 'prepare'> {
+    return {
+      look: async () => this.tree,
+      prepare: async () => {
+        await mkdir(this.tree.root, { recursive: true });
+        await mkdir(this.tree.work, { recursive: true });
+        return this.tree;
+      },
+    };
+  }
+
   request(cookies: Record<string, string> = {}): ReleaseRequest {
     return {
       version: '2',
@@ -158,10 +170,14 @@ export class UpdateWorld {
   }
 
   /** Differences between the standby slot and an image. */
-  async differences(image: VerifiedImage, except: readonly string[] = []): Promise<string[]> {
+  async differences(
+    image: VerifiedImage,
+    except: readonly string[] = [],
+    root = this.tree.root,
+  ): Promise<string[]> {
     const owners = process.geteuid?.() === 0;
     const found: string[] = [];
-    for await (const { path, what } of compareTree(image.table, this.tree.root, { owners, except })) {
+    for await (const { path, what } of compareTree(image.table, root, { owners, except })) {
       found.push(`${path} ${what}`);
     }
     return found;
