@@ -54,6 +54,16 @@ export const catalogue: readonly CatalogueGroup[] = [
         load: async () => (await import('./plan.ts')).planCommand,
       },
       {
+        name: 'blackbox',
+        summary: 'Tell why this ECU came back from releases',
+        load: async () => (await import('./blackbox.ts')).blackboxCommand,
+      },
+      {
+        name: 'quarantine',
+        summary: 'List the releases that this ECU refuses, or allow them again',
+        load: async () => (await import('./quarantine.ts')).quarantineCommand,
+      },
+      {
         name: 'config check',
         summary: 'Check the configuration of this ECU',
         load: async () => (await import('./config-check-command.ts')).configCheckCommand,

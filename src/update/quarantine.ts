@@ -3,6 +3,7 @@ import type { SlotArchive } from '#boot/slot-archive.ts';
 import { maxArchiveFileBytes, quarantineFile } from '#boot/slot-archive.ts';
 import type { Slots } from '#boot/slots.ts';
 import { OtaFailure } from '#domain/failure.ts';
+import { timeSchema } from './timeline.ts';
 
 /** A release that this ECU came back from by itself. */
 export interface QuarantinedRelease {
@@ -30,7 +31,7 @@ export interface QuarantineList {
 const entrySchema = z.object({
   version: z.string(),
   image_digest: z.string(),
-  at: z.number(),
+  at: timeSchema,
   why: z.string(),
   black_box: z.string(),
 });
@@ -54,13 +55,13 @@ export class Quarantine {
     const own = await this.#slots.withArchive('current', 'read', read);
     if (own.problem === undefined) return own;
     const other = await this.#slots.withArchive('standby', 'read', read).catch(() => undefined);
-    const more = other?.releases.filter((one) => !own.releases.some((two) => isSame(one, two))) ?? [];
+    const more = other?.releases.filter((one) => !own.releases.some((two) => isSameRelease(one, two))) ?? [];
     return { ...own, releases: [...more, ...own.releases] };
   }
 
   /** Why an update to this release is refused; undefined when it is not quarantined. */
   async refusal(release: ReleaseName): Promise<OtaFailure | undefined> {
-    const found = (await this.list()).releases.find((one) => isSame(one, release));
+    const found = (await this.list()).releases.find((one) => isSameRelease(one, release));
     if (found === undefined) return undefined;
     const { version, imageDigest, at, why, blackBox } = found;
     const when = new Date(at).toISOString();
@@ -74,14 +75,14 @@ export class Quarantine {
   /** Puts a release on the list, in place of what the list says of it. */
   async add(release: QuarantinedRelease): Promise<void> {
     const { releases } = await this.list();
-    const others = releases.filter((one) => !isSame(one, release));
+    const others = releases.filter((one) => !isSameRelease(one, release));
     await this.#slots.withArchive('current', 'write', (archive) => write(archive, [...others, release]));
   }
 
   /** Takes a release off the list; all of them without one. Answers those that were on it. */
   async remove(release?: ReleaseName): Promise<readonly QuarantinedRelease[]> {
     const { releases, problem } = await this.list();
-    const off = releases.filter((one) => release === undefined || isSame(one, release));
+    const off = releases.filter((one) => release === undefined || isSameRelease(one, release));
     if (off.length === 0 && problem === undefined) return off;
     const stay = releases.filter((one) => !off.includes(one));
     await this.#slots.withArchive('current', 'write', (archive) => write(archive, stay));
@@ -89,7 +90,7 @@ export class Quarantine {
     await this.#slots
       .withArchive('standby', 'write', async (archive) => {
         const theirs = await read(archive);
-        const rest = theirs.releases.filter((one) => release !== undefined && !isSame(one, release));
+        const rest = theirs.releases.filter((one) => release !== undefined && !isSameRelease(one, release));
         if (rest.length < theirs.releases.length) await write(archive, rest);
       })
       .catch(() => {});
@@ -125,6 +126,7 @@ async function write(archive: SlotArchive, releases: readonly QuarantinedRelease
   await archive.write(quarantineFile, { format: 1, releases: kept });
 }
 
-function isSame(one: ReleaseName, other: ReleaseName): boolean {
+/** Two images of one version are two releases. */
+export function isSameRelease(one: ReleaseName, other: ReleaseName): boolean {
   return one.version === other.version && one.imageDigest === other.imageDigest;
 }

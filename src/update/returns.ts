@@ -7,6 +7,7 @@ import type { BlackBox } from './black-box/record.ts';
 import { returnCauses } from './black-box/record.ts';
 import type { RecorderParts } from './black-box/recorder.ts';
 import { BlackBoxRecorder } from './black-box/recorder.ts';
+import { redacted } from './black-box/redact.ts';
 import { maxReportChars, reportOf } from './failure-report.ts';
 import type { JournalEntry } from './journal.ts';
 import { journalSteps } from './journal.ts';
@@ -83,9 +84,11 @@ export class Returns {
     const box = await this.#recorder.afterReturn(of, entry);
     if (of === 'update') await this.#quarantineLeft(box, entry);
     const report = verdict.failure ?? reportOf(failureOfReturn(of, box, entry));
-    if (box === undefined) return report;
+    // What a probe said may be in it.
+    const reason = redacted(report.reason);
+    if (box === undefined) return { ...report, reason };
     const see = ` (black box ${box.id})`;
-    return { ...report, reason: `${report.reason.slice(0, maxReportChars - see.length)}${see}` };
+    return { ...report, reason: `${reason.slice(0, maxReportChars - see.length)}${see}` };
   }
 
   async #quarantineLeft(box: BlackBox | undefined, entry: JournalEntry | undefined): Promise<void> {

@@ -7,7 +7,10 @@ export interface TimelinePoint {
   readonly at: number;
 }
 
-export const timelineSchema = z.array(z.object({ step: z.string().max(64), at: z.number() })).max(256);
+/** Unix time in milliseconds, as far as a Date reaches (ECMA-262, 21.4.1.1). */
+export const timeSchema = z.number().min(-8.64e15).max(8.64e15);
+
+export const timelineSchema = z.array(z.object({ step: z.string().max(64), at: timeSchema })).max(256);
 
 /** Steps may repeat: a first boot that is cut off and tried again. */
 const maxPoints = 64;

@@ -7,8 +7,7 @@ import type { StatusResponseEcuV2Schema, UpdateRequest } from '#gen/otaclient_v2
 import { FailureType, StatusOta } from '#gen/otaclient_v2_pb.ts';
 import { runOta, startOta } from '../support/run-ota.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
-import type { ScriptedPeer } from '../support/scripted-peer.ts';
-import { scriptedPeer } from '../support/scripted-peer.ts';
+import { acceptingPeer, scriptedPeer } from '../support/scripted-peer.ts';
 
 type EcuInit = MessageInitShape<typeof StatusResponseEcuV2Schema>;
 
@@ -21,21 +20,6 @@ const ecu = (ecuId: string, otaStatus: StatusOta, firmwareVersion = '1.0'): EcuI
   otaStatus,
   firmwareVersion,
 });
-
-/** A peer that accepts every update, and the requests that it got. */
-async function acceptingPeer(
-  t: Parameters<typeof scriptedPeer>[0],
-): Promise<{ peer: ScriptedPeer; requests: UpdateRequest[] }> {
-  const requests: UpdateRequest[] = [];
-  const peer = await scriptedPeer(t, {
-    update: (request) => {
-      requests.push(request);
-      return { ecu: request.ecu.map(({ ecuId }) => ({ ecuId })) };
-    },
-    status: () => ({ availableEcuIds: ['main', 'camera'] }),
-  });
-  return { peer, requests };
-}
 
 test('update sends one entry per ECU and tells one line per answer; all accepted is 0', async (t) => {
   const { peer, requests } = await acceptingPeer(t);
@@ -157,77 +141,6 @@ test('broken cookies are refused without quoting them', async (t) => {
     assert.match(stderr, /cookies in stdin: expected a JSON object of text values/);
     assert.ok(!`${stdout}${stderr}`.includes(secret));
   }
-});
-
-test('--request takes the list of existing tools, in YAML and in JSON, with versions as text', async (t) => {
-  const { peer, requests } = await acceptingPeer(t);
-  const file = join(await scratchDirectory(t), 'request.yaml');
-  const yaml = `
-- ecu_id: main
-  version: 1.10
-  url: http://10.0.0.9/a
-  cookies: '${cookies}'
-- ecu_id: camera
-  version: 123.x
-  url: http://10.0.0.9/b
-  cookies:
-    name: 2
-  release_name: spring
-  force: true
-- {ecu_id: radar, version: v1, url: http://10.0.0.9/c, cookies: }
-`;
-  await writeFile(file, yaml);
-  const env = { OTA_COOKIES: '{"default":"x"}' };
-  const args = ['update', '--host', peer.address, '--request'];
-  assert.equal((await runOta(t, [...args, file], { env })).code, 0);
-  assert.deepEqual(
-    requests[0]?.ecu.map((entry) => [entry.ecuId, entry.version, entry.cookies, entry.releaseName]),
-    [
-      ['main', '1.10', cookies, ''],
-      ['camera', '123.x', '{"name":"2"}', 'spring'],
-      ['radar', 'v1', '{"default":"x"}', ''],
-    ],
-  );
-  const forced = (request: UpdateRequest | undefined) => request?.ecu.map(({ force }) => force);
-  assert.deepEqual(forced(requests[0]), [false, true, false]);
-  const json = JSON.stringify([{ ecu_id: 'main', version: '1', url: 'http://h/', cookies: null }]);
-  assert.equal((await runOta(t, [...args, '-', '--force'], { stdin: json })).code, 0);
-  assert.deepEqual(forced(requests[1]), [true], 'for all entries of the file');
-  assert.deepEqual(
-    requests[1]?.ecu.map((entry) => [entry.ecuId, entry.version, entry.cookies]),
-    [['main', '1', '']],
-  );
-});
-
-test('a broken request file is told with entry and key, never with its secrets', async (t) => {
-  const broken = async (stdin: string): Promise<string> => {
-    const { code, stderr } = await runOta(t, ['update', '--request', '-'], { stdin });
-    assert.equal(code, 2, stdin);
-    assert.ok(!stderr.includes(secret), stderr);
-    return stderr;
-  };
-  assert.match(await broken('- ecu_id: main\n  version: 1\n'), /stdin: entry 1: url is missing/);
-  assert.match(
-    await broken('- {ecu_id: a, vesion: 1}'),
-    /entry 1: unknown key "vesion"; known are ecu_id, version/,
-  );
-  assert.match(
-    await broken(`- {ecu_id: a, version: 1, url: u, cookies: ${secret}}`),
-    /entry 1: cookies: expected/,
-  );
-  assert.match(
-    await broken('- {ecu_id: a, version: 1, url: u, force: yes}'),
-    /entry 1: force: expected true or false/,
-  );
-  assert.match(
-    await broken(`[{cookies: '${secret}', a: `),
-    /stdin: is no valid YAML or JSON at character \d+/,
-  );
-  assert.match(await broken(''), /expected a list/);
-  assert.match(
-    await broken('- &a {ecu_id: main, version: 1, url: u}\n- *a\n'),
-    /stdin: ECU "main" is named twice/,
-  );
 });
 
 test('what is missing or excludes each other is told before any daemon is asked, with 2', async (t) => {

@@ -96,9 +96,9 @@ ${options}`,
   }
 
   /** Starts it again as long as it asks for a reboot, or is killed. Resolves when it has ended otherwise. */
-  async supervise(): Promise<number> {
+  async supervise(life: DaemonLife = {}): Promise<number> {
     for (;;) {
-      this.start();
+      this.start(life);
       const code = await this.exitCode();
       if (this.#stopped || (code !== rebootExitCode && code !== -1)) return code;
     }
@@ -147,7 +147,7 @@ ${options}`,
     throw new Error(`no ${wanted} ${version ?? ''} within ${limitMs} ms, but ${JSON.stringify(last)}`);
   }
 
-  async update(change: Pick<UpdateRequestEntry, 'version' | 'url'>) {
+  async update(change: Pick<UpdateRequestEntry, 'version' | 'url' | 'force'>) {
     const entry = { ecuId: 'main', cookies: '', releaseName: '', releaseId: '', imageId: '', ...change };
     return this.client.update({ entries: [entry], requestId: 'test' }, this.call());
   }

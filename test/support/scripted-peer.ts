@@ -3,6 +3,7 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { handleUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { UpdateRequest } from '#gen/otaclient_v2_pb.ts';
 import { OtaClientService } from '#gen/otaclient_v2_pb.ts';
 
 type Methods = typeof OtaClientService.method;
@@ -49,6 +50,21 @@ export async function scriptedPeer(t: TestContext, script: Script, port = 0): Pr
   const stop = (): void => server.forceShutdown();
   t.after(stop);
   return { port: bound, address: `127.0.0.1:${bound}`, stop };
+}
+
+/** A peer that accepts every update, and the requests that it got. */
+export async function acceptingPeer(
+  t: TestContext,
+): Promise<{ peer: ScriptedPeer; requests: UpdateRequest[] }> {
+  const requests: UpdateRequest[] = [];
+  const peer = await scriptedPeer(t, {
+    update: (request) => {
+      requests.push(request);
+      return { ecu: request.ecu.map(({ ecuId }) => ({ ecuId })) };
+    },
+    status: () => ({ availableEcuIds: ['main', 'camera'] }),
+  });
+  return { peer, requests };
 }
 
 function methodDefinition(method: DescMethodUnary): ServiceDefinition[string] {

@@ -142,7 +142,7 @@ function together(all: readonly Findings[]): Findings {
   };
 }
 
-/** In the order in which things happened. Times do not decide: the clocks of two boots may differ. */
+/** In the order in which things happened. Times of two releases do not decide: their clocks may differ. */
 function merged(
   entry: JournalEntry | undefined,
   mine: BlackBox | undefined,
@@ -150,9 +150,16 @@ function merged(
   at: number,
 ): BlackBoxPoint[] {
   const news = told.length > 0 ? told.map(pointBy('new')) : (mine?.timeline ?? []);
-  // Where both releases share a journal, the new one wrote into it as well.
-  const olds = (entry?.timeline ?? []).filter(({ step }) => step !== 'first_boot');
-  return [...olds.map(pointBy('old')), ...news, { by: 'old', step: 'came_back', at }];
+  const journal = entry?.timeline ?? [];
+  // Where both releases share a journal, the new one went on in it.
+  const firstBoot = journal.findIndex(({ step }) => step === 'first_boot');
+  const olds = firstBoot === -1 ? journal : journal.slice(0, firstBoot);
+  const more = firstBoot === -1 ? [] : journal.slice(firstBoot).filter(({ step }) => step !== 'first_boot');
+  return [
+    ...olds.map(pointBy('old')),
+    ...[...news, ...more.map(pointBy('new'))].toSorted((one, other) => one.at - other.at),
+    { by: 'old', step: 'came_back', at },
+  ];
 }
 
 function pointBy(by: BlackBoxPoint['by']): (point: TimelinePoint) => BlackBoxPoint {

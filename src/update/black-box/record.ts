@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { maxArchiveFileBytes } from '#boot/slot-archive.ts';
 import { slotIds } from '#boot/slots.ts';
 import type { TrialCause } from '#domain/trial-end.ts';
+import { timeSchema } from '#update/timeline.ts';
 import { redacted } from './redact.ts';
 
 /** Why an ECU came back from a release by itself, in words that continue "because". */
@@ -24,7 +25,7 @@ const causes = Object.keys(returnCauses) as ReturnCause[];
 
 const release = z.object({ slot: z.enum(slotIds), version: z.string(), image_digest: z.string() });
 const evidence = z.object({ source: z.string(), text: z.string() });
-const point = z.object({ by: z.enum(['old', 'new']), step: z.string(), at: z.number() });
+const point = z.object({ by: z.enum(['old', 'new']), step: z.string(), at: timeSchema });
 
 /**
  * One black box: what is known of one automatic return, or of a rollback that failed. The names are those of the file
@@ -33,7 +34,7 @@ const point = z.object({ by: z.enum(['old', 'new']), step: z.string(), at: z.num
 const schema = z.object({
   format: z.literal(1),
   id: z.string().regex(/^[0-9A-Za-z-]{1,64}$/),
-  at: z.number(),
+  at: timeSchema,
   /** Whether the old release has added what it knows. */
   complete: z.boolean(),
   switch: z.enum(['update', 'rollback']),

@@ -1,30 +1,31 @@
-const shown = '(not shown)';
+/** One word, so that a text that was cleaned before stays as it is. */
+const gone = '(redacted)';
 
 /** Names of values that are secrets wherever they stand. */
 const secretName =
-  '(?:cookies?|set-cookie|authorization|proxy-authorization|x-api-key|api[_-]?key|access[_-]?key|private[_-]?key|' +
+  '[\\w-]{0,40}(?:cookies?|set-cookie|authorization|proxy-authorization|x-api-key|api[_-]?key|access[_-]?key|private[_-]?key|' +
   '(?:access|auth|id|refresh|bearer|session|csrf)?[_-]?token|pass(?:word|wd|phrase)?|pwd|secret|credentials?|' +
   'signature|session(?:[_-]?id)?|cloudfront-(?:policy|signature|key-pair-id))';
 
 /** Each with what takes its place. None can take more than linear time: what they repeat ends at a fixed character. */
 const rules: readonly (readonly [RegExp, string])[] = [
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, shown],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, gone],
   // JSON, also when it was quoted into another JSON text.
   [
     new RegExp(
       `(\\\\?"${secretName}\\\\?"\\s*:\\s*)(?:\\{[^}]{0,20000}\\}|"(?:[^"\\\\]|\\\\.){0,20000}"|\\\\"[^"\\\\]{0,20000}\\\\"|[^\\s,}]+)`,
       'gi',
     ),
-    `$1"${shown}"`,
+    `$1"${gone}"`,
   ],
   // Headers take the rest of their line.
-  [/\b((?:set-)?cookie|(?:proxy-)?authorization)(\s*[:=]\s*)[^\r\n]*/gi, `$1$2${shown}`],
-  [new RegExp(`\\b(${secretName})(\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s,;&"']+)`, 'gi'), `$1$2${shown}`],
-  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{4,}/g, `$1 ${shown}`],
+  [/\b((?:set-)?cookie|(?:proxy-)?authorization)(\s*[:=]\s*)[^\r\n]*/gi, `$1$2${gone}`],
+  [new RegExp(`\\b(${secretName})(\\s*[=:]\\s*)(?:"[^"]*"|'[^']*'|[^\\s,;&"']+)`, 'gi'), `$1$2${gone}`],
+  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{4,}/g, `$1 ${gone}`],
   // JSON Web Tokens: RFC 7519 over RFC 7515, whose header begins with {" in base64url.
-  [/\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?/g, shown],
-  [/\b([a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/@"'<>]+@/gi, `$1${shown}@`],
-  [/\b([a-z][a-z0-9+.-]{1,15}:\/\/[^\s?#"'<>]*)[?#][^\s"'<>]+/gi, `$1?${shown}`],
+  [/\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?/g, gone],
+  [/\b([a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/@"'<>]+@/gi, `$1${gone}@`],
+  [/\b([a-z][a-z0-9+.-]{1,15}:\/\/[^\s?#"'<>]*)[?#][^\s"'<>]+/gi, `$1?${gone}`],
 ];
 
 /**
