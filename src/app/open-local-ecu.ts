@@ -24,6 +24,7 @@ import { finalizeStart } from '#update/finalize.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import { Journal } from '#update/journal.ts';
 import { Returns } from '#update/returns.ts';
+import { BackCarrier } from '#update/rollback/back-carrier.ts';
 import type { UpdateSteps } from '#update/steps.ts';
 
 export interface LocalEcuWiring {
@@ -87,7 +88,8 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const journal = await Journal.open(join(state, 'journal.json'));
   const sessionId = journal.entry?.sessionId;
   const returns = new Returns({ slots, log, resetPlaces });
-  const { start, notice } = await finalizeStart(slots, journal, returns);
+  const back = new BackCarrier({ slots, paths: options.persist.backOnRollback, log });
+  const { start, notice } = await finalizeStart({ slots, journal, returns, back });
   if (notice !== undefined) log.warn({ sessionId }, notice);
   const { proxyUrl, ...download } = options.download;
   const engine = stack.use(
@@ -122,6 +124,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
     engine,
     firstBoot,
     returns,
+    back,
     log,
     awaitChildren,
     onStep: (step) => log.info({ step, sessionId: journal.entry?.sessionId }, `step ${step}`),

@@ -5,6 +5,7 @@ import { failureOf } from './failure-of.ts';
 import type { FirstBoot } from './health/first-boot.ts';
 import type { Journal } from './journal.ts';
 import type { Returns } from './returns.ts';
+import type { BackCarrier } from './rollback/back-carrier.ts';
 import type { BuildSteps, UpdateSteps } from './steps.ts';
 
 export interface EcuStepParts {
@@ -15,6 +16,8 @@ export interface EcuStepParts {
   readonly firstBoot: Pick<FirstBoot, 'limitMs' | 'judge' | 'end'>;
   /** What becomes of releases that were not kept. */
   readonly returns: Returns;
+  /** Files that go with a rollback. */
+  readonly back: BackCarrier;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
   readonly log: Log;
   /** Told when a step begins, for the log. */
@@ -26,7 +29,7 @@ export interface EcuStepParts {
  * cleared after the job has ended. Errors of every step: OtaFailure, or the signal's reason.
  */
 export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
-  const { slots, journal, engine, firstBoot, returns, log, onStep } = parts;
+  const { slots, journal, engine, firstBoot, returns, back, log, onStep } = parts;
 
   const step = async <T>(
     name: keyof UpdateSteps,
@@ -97,6 +100,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       step('confirm', 'boot_control_activate', async () => {
         await slots.confirm();
         await returns.confirmed();
+        await back.settle();
         await journal.clear();
       }),
     giveUp: async (failure, end) => {
@@ -124,10 +128,16 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
         const { version } = await slots.rollbackTarget();
         await journal.begin('roll_back', { requestId: '', version, url: '' });
         await journal.reach('roll_back', { crashRecords: await returns.crashRecords() });
-        await slots.rollBack();
+        await slots.rollBack(back.intoOldRelease);
       }),
     record: (status, failure) =>
       step('record', 'unrecoverable', async () => {
+        if (status === 'ROLLBACK_FAILURE') {
+          await back.undo().catch((error: unknown) => {
+            // The release that runs is not concerned; the next rollback begins with it.
+            log.error({ err: error }, 'what was carried back could not be taken back');
+          });
+        }
         await slots.record(status, failure);
         await journal.clear();
       }),

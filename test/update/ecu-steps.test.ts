@@ -17,6 +17,7 @@ import { Journal } from '#update/journal.ts';
 import type { DeltaPlan, StagedTree } from '#update/plan.ts';
 import type { PreparedTree } from '#update/prepared-tree.ts';
 import { Returns } from '#update/returns.ts';
+import { BackCarrier } from '#update/rollback/back-carrier.ts';
 import type { BuildSteps, UpdateSteps } from '#update/steps.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -63,7 +64,10 @@ interface Life {
 }
 
 /** One ECU over many lives, with a release 1 as delivered. */
-async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]) => Promise<Life>> {
+async function openEcu(
+  t: TestContext,
+  carriedBack: readonly string[] = [],
+): Promise<(checks?: readonly HealthCheck[]) => Promise<Life>> {
   const directory = await scratchDirectory(t);
   await mkdir(join(directory, 'slot_a'));
   await writeFile(join(directory, 'slot_a', 'version'), '1');
@@ -73,7 +77,8 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
     const journal = await Journal.open(join(directory, 'journal.json'));
     const resetPlaces = { crashRecords: [], watchdogs: '/does/not/exist' };
     const returns = new Returns({ slots, log: new MemoryLog(), resetPlaces });
-    const { start } = await finalizeStart(slots, journal, returns);
+    const back = new BackCarrier({ slots, paths: carriedBack, log: new MemoryLog() });
+    const { start } = await finalizeStart({ slots, journal, returns, back });
     const steps: (keyof UpdateSteps)[] = [];
     const parts = {
       slots,
@@ -91,6 +96,7 @@ async function openEcu(t: TestContext): Promise<(checks?: readonly HealthCheck[]
         tell: () => {},
       }),
       returns,
+      back,
       log: new MemoryLog(),
       awaitChildren: () => Promise.resolve(),
       onStep: (step: keyof UpdateSteps) => steps.push(step),

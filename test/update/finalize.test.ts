@@ -8,6 +8,7 @@ import type { Slots } from '#boot/slots.ts';
 import { type Finalized, finalizeStart } from '#update/finalize.ts';
 import { Journal } from '#update/journal.ts';
 import { Returns } from '#update/returns.ts';
+import { BackCarrier } from '#update/rollback/back-carrier.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
@@ -21,12 +22,18 @@ async function openEcu(t: TestContext) {
   const directory = await scratchDirectory(t);
   await mkdir(join(directory, 'slot_a'));
   await writeFile(join(directory, 'slot_a', 'file'), '1');
-  return async (): Promise<{ slots: Slots; journal: Journal; finalize: () => Promise<Finalized> }> => {
+  return async (): Promise<{
+    slots: Slots;
+    journal: Journal;
+    back: BackCarrier;
+    finalize: () => Promise<Finalized>;
+  }> => {
     const slots = await bootDirectorySlots({ directory, reboot: () => Promise.resolve() });
     const journal = await Journal.open(join(directory, 'journal.json'));
     const log = new MemoryLog();
     const returns = new Returns({ slots, log, resetPlaces: { crashRecords: [], watchdogs: '/nowhere' } });
-    return { slots, journal, finalize: () => finalizeStart(slots, journal, returns) };
+    const back = new BackCarrier({ slots, paths: ['/file'], log });
+    return { slots, journal, back, finalize: () => finalizeStart({ slots, journal, returns, back }) };
   };
 }
 
