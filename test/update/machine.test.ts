@@ -1,54 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createActor, SimulatedClock } from 'xstate';
 import { OtaFailure } from '#domain/failure.ts';
-import type { ReleaseRequest } from '#domain/release.ts';
-import type { OtaStatus } from '#domain/status.ts';
-import { createEcuMachine, statusOf } from '#update/machine.ts';
-import type { EcuEvent, MachineStart } from '#update/machine-parts.ts';
-import type { UpdateSteps } from '#update/steps.ts';
 import { ScriptedSteps } from '../support/scripted-steps.ts';
+import { request, start, update } from '../support/started-machine.ts';
 
-const request = (version: string): ReleaseRequest => ({
-  version,
-  url: new URL('http://127.0.0.1/'),
-  cookies: new Map(),
-  detail: undefined,
-  requestId: 'r',
-});
-const update: EcuEvent = { type: 'UPDATE', request: request('2') };
-const rest: MachineStart = { at: 'rest', status: 'INITIALIZED', failure: undefined };
 const buildSteps = ['verify', 'prepare', 'plan', 'place', 'persist'] as const;
-
-/** Starts a machine whose time stands still unless the test moves it. */
-function start(steps: UpdateSteps, from: MachineStart = rest) {
-  const clock = new SimulatedClock();
-  const seen: OtaStatus[] = [];
-  const actor = createActor(createEcuMachine(steps), { input: from, clock });
-  actor.subscribe({
-    next: (snapshot) => seen.push(statusOf(snapshot)),
-    error: (error: unknown) => assert.fail(String(error)),
-  });
-  actor.start();
-  return {
-    actor,
-    clock,
-    seen,
-    get status(): OtaStatus {
-      return statusOf(actor.getSnapshot());
-    },
-    can: (event: EcuEvent): boolean => actor.getSnapshot().can(event),
-    async until(status: OtaStatus): Promise<void> {
-      if (statusOf(actor.getSnapshot()) === status) return;
-      const reached = Promise.withResolvers<void>();
-      const subscription = actor.subscribe((snapshot) => {
-        if (statusOf(snapshot) === status) reached.resolve();
-      });
-      await reached.promise;
-      subscription.unsubscribe();
-    },
-  };
-}
 
 test('an update runs every step in its order and ends in the reboot, still UPDATING', async () => {
   const steps = new ScriptedSteps();
@@ -208,55 +164,6 @@ for (const name of ['rollBack', 'reboot'] as const) {
     assert.match(steps.recorded[0]?.failure?.reason ?? '', /^E305: .*no boot loader/);
   });
 }
-
-test('a first boot that is healthy is confirmed before SUCCESS is shown', async () => {
-  const steps = new ScriptedSteps();
-  const confirm = steps.hold('confirm');
-  const machine = start(steps, { at: 'first_boot', of: 'update', version: '2' });
-  await confirm.entered;
-  assert.equal(machine.status, 'UPDATING');
-  assert.equal(machine.actor.getSnapshot().context.meter?.snapshot().phase, 'FINALIZING_UPDATE');
-  confirm.release();
-  await machine.until('SUCCESS');
-  assert.deepEqual(steps.calls, ['checkHealth', 'confirm']);
-  assert.ok(machine.can(update));
-});
-
-for (const [of, status, reason] of [
-  ['update', 'UPDATING', /^E211: .*check web/],
-  ['rollback', 'ROLLBACKING', /^E305: .*check web/],
-] as const) {
-  test(`a first boot of an ${of} that is not healthy is given up and rebooted`, async () => {
-    const steps = new ScriptedSteps();
-    steps.failures.set('checkHealth', new OtaFailure('health_check_failed', 'check web ended with 1'));
-    const reboot = steps.hold('reboot');
-    const machine = start(steps, { at: 'first_boot', of, version: '2' });
-    await reboot.entered;
-    assert.deepEqual(steps.calls, ['checkHealth', 'giveUp', 'reboot']);
-    assert.match(steps.givenUp?.reason ?? '', reason);
-    assert.equal(machine.status, status, 'FAILURE does not flash before the reboot');
-  });
-}
-
-test('a first boot that cannot be confirmed is given up', async () => {
-  const steps = new ScriptedSteps();
-  steps.failures.set('confirm', new Error('boot choice is read-only'));
-  const reboot = steps.hold('reboot');
-  start(steps, { at: 'first_boot', of: 'update', version: '2' });
-  await reboot.entered;
-  assert.match(steps.givenUp?.reason ?? '', /read-only/);
-});
-
-test('a release that was given up is never updated from, even when it cannot be rebooted', async () => {
-  const steps = new ScriptedSteps();
-  steps.failures
-    .set('checkHealth', new OtaFailure('health_check_failed', 'check web ended with 1'))
-    .set('giveUp', new Error('read-only'))
-    .set('reboot', new Error('no reboot program'));
-  const machine = start(steps, { at: 'first_boot', of: 'update', version: '2' });
-  await machine.until('FAILURE');
-  assert.ok(!machine.can(update) && !machine.can({ type: 'ROLLBACK' }));
-});
 
 test('every ordinary start shows its status and takes requests', () => {
   const failure = { type: 'RECOVERABLE', reason: 'E100: why', traceback: '' } as const;
