@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
@@ -149,6 +149,68 @@ test('an ECU goes to a new release and back, over its reboots', async (t) => {
   assert.equal(third.actor.activity().status, 'ROLLBACKING');
   await third.until('SUCCESS');
   assert.equal(await running(third.slots), '1');
+});
+
+test('a rollback takes declared files with it, and they stay when the old release is well', async (t) => {
+  const boot = await openEcu(t, ['/data']);
+  const first = await boot();
+  await writeFile(join(first.slots.activeRoot, 'data'), 'of release 1');
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  const second = await boot();
+  await second.until('SUCCESS');
+  await writeFile(join(second.slots.activeRoot, 'data'), 'of release 2');
+  second.actor.send({ type: 'ROLLBACK' });
+  await second.rebooted;
+  const third = await boot();
+  await third.until('SUCCESS');
+  assert.equal(await running(third.slots), '1');
+  assert.equal(await readFile(join(third.slots.activeRoot, 'data'), 'utf8'), 'of release 2');
+  assert.deepEqual((await readdir(third.slots.activeRoot)).toSorted(), ['data', 'version']);
+});
+
+test('a rollback to a release that is not well any more leaves that one with its own files', async (t) => {
+  const boot = await openEcu(t, ['/data']);
+  const first = await boot();
+  const old = join(first.slots.activeRoot, 'data');
+  await writeFile(old, 'of release 1');
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  const second = await boot();
+  await second.until('SUCCESS');
+  await writeFile(join(second.slots.activeRoot, 'data'), 'of release 2');
+  second.actor.send({ type: 'ROLLBACK' });
+  await second.rebooted;
+  assert.equal(await readFile(old, 'utf8'), 'of release 2');
+  const failing = { name: 'app', command: ['false'], timeoutMs: 5000 };
+  const third = await boot([failing]);
+  await third.rebooted;
+  const fourth = await boot();
+  assert.equal(await running(fourth.slots), '2');
+  assert.equal(fourth.actor.activity().status, 'ROLLBACK_FAILURE');
+  assert.equal(await readFile(old, 'utf8'), 'of release 1');
+});
+
+test('a rollback that cannot carry its files is not begun', async (t) => {
+  const boot = await openEcu(t, ['/data/inner']);
+  const first = await boot();
+  await writeFile(join(first.slots.activeRoot, 'data'), 'a file, where the new release has a directory');
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  const second = await boot();
+  await second.until('SUCCESS');
+  await mkdir(join(second.slots.activeRoot, 'data'));
+  await writeFile(join(second.slots.activeRoot, 'data/inner'), 'x');
+  second.actor.send({ type: 'ROLLBACK' });
+  await second.until('ROLLBACK_FAILURE');
+  assert.match(second.actor.activity().failure?.reason ?? '', /^E305: .*could not be carried back/);
+  assert.deepEqual(
+    (await readdir(join(second.slots.activeRoot, '../slot_a'))).toSorted(),
+    ['data', 'version'],
+    'the old release is as it was',
+  );
+  const third = await boot();
+  assert.equal(await running(third.slots), '2');
 });
 
 test('a release that is not healthy is left again, and the old one tells why, over restarts', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { bootDirectorySlots } from '#boot/directory.ts';
@@ -131,6 +131,66 @@ test('a rollback that did not come up: ROLLBACK_FAILURE', async (t) => {
   const { start } = await (await boot()).finalize();
   assert.ok(start.at === 'rest' && start.status === 'ROLLBACK_FAILURE');
   assert.match(start.failure?.reason ?? '', /^E305: /);
+});
+
+test('a rollback that did not come up gives the old release its own files back', async (t) => {
+  const boot = await openEcu(t);
+  const { slots } = await boot();
+  const old = join(slots.activeRoot, 'file');
+  const tree = await slots.prepare(never);
+  await writeFile(join(tree.root, 'file'), '2');
+  await slots.activate(tree, release);
+  const second = await boot();
+  await second.slots.confirm();
+  await second.slots.rollBack(second.back.intoOldRelease);
+  assert.equal(await readFile(old, 'utf8'), '2');
+  const tried = await boot();
+  assert.equal((await tried.finalize()).start.at, 'first_boot');
+  assert.ok((await readdir(tried.slots.activeRoot)).includes('.ota-rollback'), 'kept while it is on trial');
+  const { start } = await (await boot()).finalize();
+  assert.ok(start.at === 'rest' && start.status === 'ROLLBACK_FAILURE');
+  assert.equal(await readFile(old, 'utf8'), '1');
+  assert.deepEqual(await readdir(dirname(old)), ['file']);
+});
+
+test('files that cannot be taken back leave the rollback unrecorded, so that the next start tries again', async (t) => {
+  const boot = await openEcu(t);
+  const { slots } = await boot();
+  const old = slots.activeRoot;
+  const tree = await slots.prepare(never);
+  await writeFile(join(tree.root, 'file'), '2');
+  await slots.activate(tree, release);
+  const second = await boot();
+  await second.slots.confirm();
+  await second.slots.rollBack(second.back.intoOldRelease);
+  await boot();
+  const needed = join(old, '.ota-rollback/gone');
+  await rmdir(needed);
+  await writeFile(needed, '');
+  const first = await (await boot()).finalize();
+  assert.match(first.notice ?? '', /could not be recorded/);
+  await rm(needed);
+  await mkdir(needed);
+  const { start } = await (await boot()).finalize();
+  assert.ok(start.at === 'rest' && start.status === 'ROLLBACK_FAILURE');
+  assert.equal(await readFile(join(old, 'file'), 'utf8'), '1');
+});
+
+test('what a confirmed rollback left behind is removed by the next start, and never taken for a failed one', async (t) => {
+  const boot = await openEcu(t);
+  const { slots } = await boot();
+  const old = slots.activeRoot;
+  const tree = await slots.prepare(never);
+  await writeFile(join(tree.root, 'file'), '2');
+  await slots.activate(tree, release);
+  const second = await boot();
+  await second.slots.confirm();
+  await second.slots.rollBack(second.back.intoOldRelease);
+  const third = await boot();
+  await third.slots.confirm();
+  await third.finalize();
+  assert.deepEqual(await readdir(old), ['file']);
+  assert.equal(await readFile(join(old, 'file'), 'utf8'), '2');
 });
 
 test('a FAILURE that another client left without a reason says that, and nothing invented', async (t) => {
