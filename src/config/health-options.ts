@@ -54,7 +54,11 @@ export const healthChecks = z
 export const healthOptions = z
   .object(
     {
-      hold_ms: ms(0, 'how long all probes must keep passing before a release is kept; 0: each passes once', 0),
+      hold_ms: ms(
+        0,
+        'how long all probes must keep passing before a release is kept; 0: each passes once',
+        0,
+      ),
       interval_ms: ms(5000, 'pause between two rounds of probes'),
       start_timeout_ms: ms(
         30_000,
