@@ -1,0 +1,63 @@
+import type { Expression } from '#diagnostics/expression/syntax.ts';
+import type { Priority } from '#diagnostics/spool/priority.ts';
+
+/** How often a signal's value is kept. Times in milliseconds. */
+export type Sampling =
+  /** Every value that the source sends. */
+  | { readonly mode: 'every' }
+  /** A value that differs from the last kept one by more than `deadBand`; and the same one again after `heartbeatMs`. */
+  | { readonly mode: 'on_change'; readonly deadBand: number; readonly heartbeatMs: number | undefined }
+  /** The latest value, at most once in each period. */
+  | { readonly mode: 'periodic'; readonly periodMs: number }
+  /** Minimum, maximum and mean of each window, under paths of their own. */
+  | { readonly mode: 'window'; readonly windowMs: number }
+  /** Nothing by itself: the last `buffer` values wait for a trigger. */
+  | { readonly mode: 'buffer'; readonly buffer: number };
+
+export interface CampaignSignal {
+  readonly path: string;
+  readonly sampling: Sampling;
+}
+
+/** What a trigger waits for. */
+export type TriggerCause =
+  | {
+      readonly on: 'condition';
+      readonly when: Expression;
+      readonly text: string;
+      readonly edge: 'rising' | 'always';
+    }
+  /** The ECU's update reaches one of these states. */
+  | { readonly on: 'update'; readonly states: readonly string[] }
+  | { readonly on: 'failure' };
+
+export interface Trigger {
+  readonly name: string;
+  readonly cause: TriggerCause;
+  readonly minIntervalMs: number;
+  /** Buffered values up to so long before the trigger, and values up to so long after it, are kept. */
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  /** Signals whose latest values are kept as one Snapshot; all of the campaign when empty. */
+  readonly snapshot: readonly string[] | undefined;
+  readonly priority: Priority;
+}
+
+/** What is collected, when, and how much of it at most. */
+export interface Campaign {
+  readonly id: string;
+  /** Unix time in milliseconds. */
+  readonly startsAt: number | undefined;
+  readonly expiresAt: number | undefined;
+  readonly priority: Priority;
+  /** Values are bundled for so long before they go to the spool. */
+  readonly flushMs: number;
+  /** A value older than this is unknown to conditions. */
+  readonly maxAgeMs: number;
+  readonly budget: {
+    readonly samplesPerSecond: number | undefined;
+    readonly bytesPerHour: number | undefined;
+  };
+  readonly signals: readonly CampaignSignal[];
+  readonly triggers: readonly Trigger[];
+}
