@@ -147,6 +147,15 @@ ${options}`,
     throw new Error(`no ${wanted} ${version ?? ''} within ${limitMs} ms, but ${JSON.stringify(last)}`);
   }
 
+  /** Polls until some life has written a line like this. Fails after `limitMs`. */
+  async untilLogged(line: RegExp, limitMs = 20_000): Promise<void> {
+    const end = performance.now() + limitMs;
+    while (!line.test(this.log)) {
+      if (performance.now() > end) throw new Error(`nothing like ${line} was logged within ${limitMs} ms`);
+      await delay(20);
+    }
+  }
+
   async update(change: Pick<UpdateRequestEntry, 'version' | 'url' | 'force'>) {
     const entry = { ecuId: 'main', cookies: '', releaseName: '', releaseId: '', imageId: '', ...change };
     return this.client.update({ entries: [entry], requestId: 'test' }, this.call());
