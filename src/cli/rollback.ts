@@ -6,21 +6,28 @@ import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './
 import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota rollback --ecu ID [--ecu ID ...] [options]
+       ota rollback --dry-run [--ecu-info FILE] [--options FILE] [--json]
 
 Boots the previous release again on the named ECUs, as long as it is still intact in the other slot.
+With --dry-run it tells, on the ECU itself, which release that is, whether it is intact, and each file that would be
+carried back to it (option persist.back_on_rollback); it writes nothing.
 
 Options:
   --ecu ID             ECU to take back; repeat it for several
 ${hostUsage}
 ${waitUsage}
+  --dry-run            Only tell what a rollback of this ECU would do
+  --ecu-info FILE      With --dry-run: description of this ECU (ecu_info.yml), from which its slots are known
+  --options FILE       With --dry-run: the daemon's own options (ota.yml)
   --json               JSON lines: the answers; with --wait every status change, and the result
   -h, --help           Show this help
 
-Exit codes: 0 all accepted (with --wait: all back), 1 some refused, 2 called wrongly, 3 no daemon answers,
-4 an ECU failed (--wait), 5 timed out (--wait), 130 stopped by Ctrl-C.
+Exit codes: 0 all accepted (with --wait: all back; with --dry-run: would be taken), 1 some refused,
+2 called wrongly, 3 no daemon answers, 4 an ECU failed (--wait), 5 timed out (--wait), 130 stopped by Ctrl-C.
 
-Example:
+Examples:
   ota rollback --ecu camera --wait
+  ota rollback --dry-run
 `;
 
 const options = {
@@ -28,11 +35,25 @@ const options = {
   ...waitOptions,
   ecu: { type: 'string', multiple: true },
   json: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  'ecu-info': { type: 'string' },
+  options: { type: 'string' },
 } as const;
 
 async function run(args: readonly string[], io: CliIo): Promise<number> {
   const { values, positionals } = parseCommandLine(args, options);
   const ecuIds = ecuIdsOf(values.ecu, positionals);
+  const { 'ecu-info': ecuInfoPath, options: optionsPath, json = false } = values;
+  if (values['dry-run'] === true) {
+    if (ecuIds.length > 0 || values.host !== undefined || values.wait === true) {
+      throw new UsageError('--dry-run looks at the ECU that it runs on: it takes no --ecu, --host or --wait');
+    }
+    const { dryRunRollback } = await import('./rollback-dry-run.ts');
+    return dryRunRollback({ ecuInfoPath, optionsPath, json }, io);
+  }
+  if (ecuInfoPath !== undefined || optionsPath !== undefined) {
+    throw new UsageError('--ecu-info and --options are for --dry-run');
+  }
   if (ecuIds.length === 0) throw new UsageError('name the ECUs with --ecu');
   if (values.timeout !== undefined && values.wait !== true) throw new UsageError('--timeout needs --wait');
   const timeoutMs = secondsOf(values.timeout ?? defaultTimeout, 'timeout', 0);
@@ -50,7 +71,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
           values.wait === true
             ? { targets: ecuIds.map((ecuId) => ({ ecuId, version: undefined })), timeoutMs }
             : undefined,
-        json: values.json ?? false,
+        json,
       },
       io,
     ),
