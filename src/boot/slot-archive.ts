@@ -8,6 +8,8 @@ export const quarantineFile = 'quarantine';
 export const blackBoxFolder = 'blackbox';
 /** When the release in the slot came to which point of its first boot, told by itself. */
 export const firstBootFile = 'first-boot';
+/** Why a trial was ended, told by the guard beside a daemon that could not end it itself. */
+export const guardNoteFile = 'trial-failure';
 
 /** Nothing that is kept is larger. */
 export const maxArchiveFileBytes = 64 * 1024;
@@ -54,11 +56,13 @@ export class SlotArchive {
   }
 
   /**
-   * Hands on what a release must know of the ones before it. What was told of an earlier first boot goes. Black boxes are
-   * for people: what does not fit is left behind, and stays where it was.
+   * Hands on what a release must know of the ones before it; what was told of an earlier trial goes. Black boxes are for
+   * people: what does not fit is left behind, and stays where it was.
    */
   async handOn(to: SlotArchive): Promise<void> {
     await to.remove(firstBootFile);
+    await to.remove(guardNoteFile);
+    await this.remove(guardNoteFile);
     const quarantine = await this.read(quarantineFile);
     if (quarantine === undefined) await to.remove(quarantineFile);
     else if (quarantine !== null) await to.write(quarantineFile, quarantine);

@@ -10,6 +10,7 @@ import {
   sweepTemporaries,
   writeDurably,
 } from '#host/durable-file.ts';
+import { firstBootFile, guardNoteFile } from './slot-archive.ts';
 import type { SlotId } from './slots.ts';
 import { slotIds } from './slots.ts';
 
@@ -53,7 +54,7 @@ const recordSchema = z.object({
 export type SlotNames = Readonly<Record<SlotId, string>>;
 
 /** What boots of a release that is on trial leave for the next one, the daemon's and those of the guard beside it. */
-const trialFiles = ['rearmed', 'trial', 'trial-failure'];
+const trialFiles = ['rearmed', 'trial', guardNoteFile, firstBootFile];
 
 /** Existing clients read at most so much of a version. */
 const maxVersionBytes = 2048;

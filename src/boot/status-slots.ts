@@ -184,7 +184,7 @@ class StatusSlots implements Slots {
       const other = await this.#otherOrFail('write');
       // The image may have removed the directory from the slot.
       await other.open();
-      await new SlotArchive((await this.#own('read')).directory).handOn(new SlotArchive(other.directory));
+      await new SlotArchive((await this.#own('write')).directory).handOn(new SlotArchive(other.directory));
       await other.setRelease(release.version, release.detail);
       await other.setRecord({ state: 'staged', imageDigest: release.imageDigest });
       await other.setSlotInUse(tree.slot);

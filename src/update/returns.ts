@@ -66,7 +66,6 @@ export class Returns {
   /** The running release was confirmed: it is good, whatever was thought of it. */
   async confirmed(): Promise<void> {
     const { slots, log } = this.#parts;
-    await this.#recorder.forget();
     const off = await this.#logged('quarantine could not be changed', async () => {
       return this.#quarantine.remove(await slots.current());
     });

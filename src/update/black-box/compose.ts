@@ -39,7 +39,7 @@ export async function composeFromNew(slots: Slots, end: TrialEnd, signal: AbortS
     boots: trial?.boots ?? null,
     session_id: null,
     timeline: timeline.map(pointBy('new')),
-    ...(await logOfThisBoot(signal)),
+    ...(await searched(() => logOfThisBoot(slots.activeRoot, signal))),
   };
 }
 
@@ -117,7 +117,7 @@ async function logOfReturn(
 ): Promise<Findings> {
   const since = entry?.timeline.findLast(({ step }) => step === 'activate' || step === 'roll_back')?.at;
   // There a boot is a start of the daemon, and both releases write into the log of the system around them.
-  if (slots.bootloader === 'directory') return logOfThisBoot(signal, since);
+  if (slots.bootloader === 'directory') return logOfThisBoot(slots.activeRoot, signal, since);
   return slots.withStandbyRoot('read', (root) => logOfLastBoot(root, since, signal));
 }
 

@@ -18,11 +18,12 @@ const plainLogs = ['/var/log/syslog', '/var/log/messages'];
 const maxCrashRecords = 8;
 
 /**
- * The log of the running boot, from `since` (Unix time in milliseconds) on: what a release that gives up leaves of itself.
- * Never rejects but when aborted.
+ * The log of the running boot, from `since` (Unix time in milliseconds) on, of the release whose tree is at `root`. Never
+ * rejects but when aborted.
  */
-export async function logOfThisBoot(signal: AbortSignal, since?: number): Promise<Findings> {
-  return gathered([await journal('boot', ['-b', ...after(since)], signal)], signal);
+export async function logOfThisBoot(root: string, signal: AbortSignal, since?: number): Promise<Findings> {
+  const found = await journal('boot', ['-b', ...after(since)], signal);
+  return found.evidence.length > 0 ? found : orPlainLogs(found, root, signal);
 }
 
 /**
@@ -37,11 +38,7 @@ export async function logOfLastBoot(
   const directory = await resolveInRoot(root, '/var/log/journal');
   const own = ['--directory', directory, '-b', '-0'];
   const found = await journal('last boot of the release that was left', [...own, ...after(since)], signal);
-  if (found.evidence.length > 0) return found;
-  const plain: Findings[] = [];
-  for (const path of plainLogs) plain.push(await plainLog(root, path));
-  const told = plain.filter(({ evidence }) => evidence.length > 0);
-  return gathered(told.length > 0 ? told : [found, ...plain], signal);
+  return found.evidence.length > 0 ? found : orPlainLogs(found, root, signal);
 }
 
 /** The kernel's last words: the ends of crash records, as `listCrashRecords` names them. */
@@ -58,8 +55,11 @@ function after(since: number | undefined): string[] {
   return since === undefined ? [] : [`--since=@${Math.floor(since / 1000)}`];
 }
 
-async function plainLog(root: string, path: string): Promise<Findings> {
-  return file(path, await resolveInRoot(root, path));
+async function orPlainLogs(found: Findings, root: string, signal: AbortSignal): Promise<Findings> {
+  const plain: Findings[] = [];
+  for (const path of plainLogs) plain.push(await file(path, await resolveInRoot(root, path)));
+  const told = plain.filter(({ evidence }) => evidence.length > 0);
+  return gathered(told.length > 0 ? told : [found, ...plain], signal);
 }
 
 async function file(source: string, path: string): Promise<Findings> {
@@ -81,7 +81,10 @@ async function journal(what: string, args: readonly string[], signal: AbortSigna
       { argv: ['journalctl', ...options, ...args], timeoutMs: toolTimeoutMs, maxOutputBytes: maxBytes },
       signal,
     );
-    const text = stdout.replace(/^-- No entries --\n?/m, '');
+    const cut = Buffer.byteLength(stdout) >= maxBytes;
+    // Of a line without its beginning nobody can tell whether it holds a secret.
+    const whole = cut ? stdout.slice(stdout.indexOf('\n') + 1) : stdout;
+    const text = whole.replace(/^-- No entries --\n?/m, '');
     if (text.trim() !== '') return { evidence: [{ source, text }], missing: [] };
     const why = exitCode === 0 ? 'it has no entries' : (stderr.trim().split('\n')[0] ?? '');
     return { evidence: [], missing: [`${source}: ${why}`] };

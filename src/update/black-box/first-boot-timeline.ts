@@ -20,8 +20,3 @@ export async function readFirstBoot(archive: SlotArchive): Promise<readonly Time
   const read = schema.safeParse(await archive.read(firstBootFile));
   return read.success ? read.data.timeline : [];
 }
-
-/** Once the release is kept. */
-export async function forgetFirstBoot(slots: Pick<Slots, 'withArchive'>): Promise<void> {
-  await slots.withArchive('current', 'write', (archive) => archive.remove(firstBootFile));
-}

@@ -67,38 +67,41 @@ export function parseBlackBox(content: unknown): BlackBox | undefined {
   return read.success ? read.data : undefined;
 }
 
-const maxTimeline = 128;
+// Together they leave room in the file even where each character takes three bytes.
+const maxTimeline = 64;
 const maxEvidence = 16;
-const maxMissing = 16;
-const maxLine = 2048;
-const maxOutput = 8192;
+const maxMissing = 8;
+const maxName = 256;
+const maxLine = 1024;
+const maxDetail = 2048;
+const maxOutput = 6144;
 /** Characters of evidence in all to begin with; less when they need more bytes than they count. */
 const maxEvidenceChars = 48 * 1024;
 
 /** Without secrets and control characters, and small enough to be kept. Of logs the end counts. */
 export function boundedBlackBox(box: BlackBox): BlackBox {
-  const line = (text: string): string => head(clean(text), maxLine);
+  const line = (text: string, max = maxLine): string => head(clean(text), max);
   const { probe } = box;
   const rest: BlackBox = {
     ...box,
-    detail: line(box.detail),
+    detail: line(box.detail, maxDetail),
     probe:
       probe === null
         ? null
         : {
-            name: line(probe.name),
-            kind: line(probe.kind),
+            name: line(probe.name, maxName),
+            kind: line(probe.kind, maxName),
             target: line(probe.target),
             how: line(probe.how),
             output: tail(clean(probe.output), maxOutput),
           },
     timeline: box.timeline.slice(-maxTimeline),
-    missing: box.missing.slice(0, maxMissing).map(line),
+    missing: box.missing.slice(0, maxMissing).map((text) => line(text, maxName)),
     evidence: [],
   };
   const all = box.evidence
     .slice(0, maxEvidence)
-    .map(({ source, text }) => ({ source: line(source), text: clean(text) }));
+    .map(({ source, text }) => ({ source: line(source, maxName), text: clean(text) }));
   for (let room = maxEvidenceChars; ; room = Math.floor(room / 2)) {
     const share = Math.floor(room / Math.max(1, all.length));
     const evidenceNow = all.map(({ source, text }) => ({ source, text: tail(text, share) }));

@@ -7,7 +7,7 @@ import { readGuardNote, removeGuardNote } from '#update/health/guard-note.ts';
 import { readTrialNotes } from '#update/health/trial-notes.ts';
 import type { JournalEntry } from '#update/journal.ts';
 import { composeFromNew, composeFromOld } from './compose.ts';
-import { forgetFirstBoot, noteFirstBoot } from './first-boot-timeline.ts';
+import { noteFirstBoot } from './first-boot-timeline.ts';
 import type { BlackBox } from './record.ts';
 import { readBlackBoxes, writeBlackBox } from './store.ts';
 
@@ -35,11 +35,6 @@ export class BlackBoxRecorder {
   /** On the first boot of a release: it has come to `step`. */
   async note(step: string): Promise<void> {
     await this.#try('timeline of the first boot', () => noteFirstBoot(this.#parts.slots, step));
-  }
-
-  /** The release is kept: its first boot needs no telling any more. */
-  async forget(): Promise<void> {
-    await this.#try('end of the first boot', () => forgetFirstBoot(this.#parts.slots));
   }
 
   /** By the release that is given up, for the slot that is booted next; before the boot choice is touched. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { SlotArchive } from '#boot/slot-archive.ts';
+import { guardNoteFile } from '#boot/slot-archive.ts';
 import type { TrialEnd } from '#domain/trial-end.ts';
 import { trialCauses } from '#domain/trial-end.ts';
 
 /** What `scripts/systemd/ota-trial` writes into both status directories before it reboots. */
-const fileName = 'trial-failure';
 const schema = z.object({
   format: z.literal(1),
   cause: z.enum(trialCauses),
@@ -25,7 +25,7 @@ export interface GuardNote extends TrialEnd {
 
 /** What the guard left in one slot's status directory; undefined when nothing. Errors: those of the file system. */
 export async function readGuardNote(archive: SlotArchive): Promise<GuardNote | undefined> {
-  const read = schema.safeParse(await archive.read(fileName));
+  const read = schema.safeParse(await archive.read(guardNoteFile));
   if (!read.success) return undefined;
   const { cause, detail, when, journal } = read.data;
   return { cause, detail, when: when * 1000, journal, probe: undefined };
@@ -33,5 +33,5 @@ export async function readGuardNote(archive: SlotArchive): Promise<GuardNote | u
 
 /** Once it is kept elsewhere. */
 export async function removeGuardNote(archive: SlotArchive): Promise<void> {
-  await archive.remove(fileName);
+  await archive.remove(guardNoteFile);
 }
