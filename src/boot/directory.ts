@@ -7,7 +7,7 @@ import { readBootChoice, writeBootChoice } from './boot-choice-file.ts';
 import type { BootControl } from './boot-control.ts';
 import { BootError } from './boot-error.ts';
 import type { SlotId, Slots, StandbyTree } from './slots.ts';
-import { otherSlot } from './slots.ts';
+import { otherSlot, slotIds } from './slots.ts';
 import { StatusFiles } from './status-files.ts';
 import { openStatusSlots } from './status-slots.ts';
 
@@ -65,6 +65,20 @@ export async function readDirectorySlots(directory: string): Promise<Slots> {
   } catch (error) {
     throw startupError(directory, error);
   }
+}
+
+/** The slots as they are, also before their first boot, when none is booted. Errors: BootError, those of the file system. */
+export async function bootDirectoryState(directory: string): Promise<{
+  readonly booted: SlotId | undefined;
+  readonly slots: readonly { readonly slot: SlotId; readonly root: string; readonly status: string }[];
+}> {
+  const choice = await readBootChoice(join(resolve(directory), 'boot.json'));
+  const slots = slotIds.map((slot) => ({
+    slot,
+    root: join(directory, slot),
+    status: join(directory, 'status', slot),
+  }));
+  return { booted: choice?.booted, slots };
 }
 
 function startupError(directory: string, error: unknown): BootError {

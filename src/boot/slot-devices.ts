@@ -1,5 +1,11 @@
 import type { BlockDevice, DeviceSpec } from '#host/block-device.ts';
-import { allDevices, describeDevice, deviceHolding, matchingDevices } from '#host/block-device.ts';
+import {
+  allDevices,
+  describeDevice,
+  deviceHolding,
+  matchingDevices,
+  partitionsOf,
+} from '#host/block-device.ts';
 import { BootError } from './boot-error.ts';
 import type { BootLoader, LoaderSetting } from './boot-loader.ts';
 import type { SlotId } from './slots.ts';
@@ -10,8 +16,8 @@ export type SlotDevices = Pick<BootLoader, 'booted' | 'devices'>;
 
 /**
  * Finds the partitions of both slots by role: by `boot.slot_a` and `boot.slot_b` where they are set, else by partition
- * name and then by file system label `slot_a` and `slot_b`. Where a name is found on several disks (a cloned disk is
- * plugged in), the disk that the release runs from is meant. The booted slot is the one that holds `boot.active_root`.
+ * name and then by file system label `slot_a` and `slot_b` on the disk that the release runs from: another one that is
+ * plugged in may have the same. The booted slot is the one that holds `boot.active_root`.
  * Errors: BootError `startup_failed`, which says what is missing, ambiguous or mixed up and how to mend it.
  */
 export async function findSlotDevices(
@@ -22,10 +28,9 @@ export async function findSlotDevices(
   if (running === undefined) {
     throw unusable(`${activeRoot} lies on no block device`, 'slots of this boot control are disk partitions');
   }
-  const all = await allDevices(signal);
   const devices = {
-    slot_a: await find('slot_a', options.slotA, all, running, signal),
-    slot_b: await find('slot_b', options.slotB, all, running, signal),
+    slot_a: await find('slot_a', options.slotA, running, signal),
+    slot_b: await find('slot_b', options.slotB, running, signal),
   };
   const { slot_a: a, slot_b: b } = devices;
   if (a.number === b.number || a.path === b.disk || b.path === a.disk) {
@@ -45,29 +50,46 @@ export async function findSlotDevices(
 async function find(
   slot: SlotId,
   spec: DeviceSpec | undefined,
-  all: readonly BlockDevice[],
   running: BlockDevice,
   signal: AbortSignal,
 ): Promise<BlockDevice> {
   if (spec?.startsWith('/')) return atPath(slot, spec, signal);
   const specs = spec === undefined ? [`PARTLABEL=${slot}`, `LABEL=${slot}`] : [spec];
+  const nearby = await besides(running, signal);
   for (const one of specs) {
-    const matches = matchingDevices(one, all);
-    const nearby = matches.filter(({ disk }) => disk === running.disk);
-    const [device, second] = nearby.length > 0 ? nearby : matches;
-    if (device === undefined) continue;
-    if (second === undefined) return device;
-    const paths = matches.map(({ path }) => path).join(' and ');
+    const device = onlyOne(slot, one, matchingDevices(one, nearby));
+    if (device !== undefined) return device;
+  }
+  const all = await allDevices(signal);
+  if (spec !== undefined) {
+    const device = onlyOne(slot, spec, matchingDevices(spec, all));
+    if (device !== undefined) return device;
     throw unusable(
-      `${slot} is ambiguous: ${paths} both have ${one}`,
-      `name one partition with the option boot.${slot}`,
+      `there is no partition for ${slot}: no device has ${spec}`,
+      `correct the option boot.${slot}`,
     );
   }
+  const elsewhere = specs.flatMap((one) => matchingDevices(one, all)).map(({ path }) => path);
+  const who =
+    elsewhere.length === 0 ? 'no device' : `only ${elsewhere.join(' and ')}, not on the disk that runs,`;
   throw unusable(
-    `there is no partition for ${slot}: no device has ${specs.join(' or ')}`,
-    spec === undefined
-      ? `name its partition ${slot}, or say which it is with the option boot.${slot}`
-      : `correct the option boot.${slot}`,
+    `there is no partition for ${slot}: ${who} has ${specs.join(' or ')}`,
+    `name its partition ${slot}, or say which it is with the option boot.${slot}`,
+  );
+}
+
+/** The partitions of the disk that runs; where each slot is a whole disk, the whole disks. */
+async function besides(running: BlockDevice, signal: AbortSignal): Promise<readonly BlockDevice[]> {
+  if (running.partition !== undefined) return partitionsOf(running.disk, signal);
+  return (await allDevices(signal)).filter(({ partition }) => partition === undefined);
+}
+
+function onlyOne(slot: SlotId, spec: DeviceSpec, found: readonly BlockDevice[]): BlockDevice | undefined {
+  if (found.length <= 1) return found[0];
+  const paths = found.map(({ path }) => path).join(' and ');
+  throw unusable(
+    `${slot} is ambiguous: ${paths} have ${spec}`,
+    `name one partition with the option boot.${slot}`,
   );
 }
 

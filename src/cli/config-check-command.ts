@@ -3,12 +3,13 @@ import { parseCommandLine, UsageError } from './command.ts';
 
 const usage = `Usage: ota config check [options]
 
-Reads the configuration as the daemon does, shows what is configured and from where, and tells every problem with file,
-line, key and what to do about it.
+Reads the configuration as the daemon does, shows what is configured and from where, which boot control that means on
+this machine and why, and tells every problem with file, line, key and what to do about it. Changes nothing.
 
 Options:
   --ecu-info FILE   Description of this ECU and its children (ecu_info.yml)
   --options FILE    The daemon's own options (ota.yml)
+  --files-only      Only the files, not this machine: they are those of another ECU
   --json            One JSON object instead of text
   -h, --help        Show this help
 
@@ -23,6 +24,7 @@ Example:
 const options = {
   'ecu-info': { type: 'string' },
   options: { type: 'string' },
+  'files-only': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
@@ -33,6 +35,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   return await runConfigCheck({
     ecuInfoPath: values['ecu-info'],
     optionsPath: values.options,
+    filesOnly: values['files-only'] ?? false,
     json: values.json ?? false,
     env: io.env,
     stdout: io.stdout,

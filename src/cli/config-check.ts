@@ -2,10 +2,14 @@ import { type ConfigProblem, formatProblem } from '#config/config-error.ts';
 import { type LoadedConfig, loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
 import { authority } from '#domain/ecu.ts';
+import type { BootCheck } from './boot-check.ts';
+import { checkBoot } from './boot-check.ts';
 
 interface ConfigCheckOptions {
   readonly ecuInfoPath?: string | undefined;
   readonly optionsPath?: string | undefined;
+  /** Only the files, not the machine: they may be those of another ECU. */
+  readonly filesOnly?: boolean;
   /** One JSON object on `stdout` instead of text. */
   readonly json: boolean;
   readonly env: Environment;
@@ -14,18 +18,28 @@ interface ConfigCheckOptions {
   readonly stderr: { write(text: string): unknown };
 }
 
+/** A problem of the configuration, or of the machine that it is for. */
+type Problem = Omit<ConfigProblem, 'code'> & { readonly code: ConfigProblem['code'] | 'boot_unusable' };
+
 /**
- * `ota config check`: what is configured, from where, and every problem with file, line, key and mend. Ends with 0 when
- * all is good, with 1 when there is any problem or an option that nobody knows (which the daemon only warns of).
+ * `ota config check`: what is configured, from where, which boot control that means on this machine, and every problem
+ * with file, line, key and mend. Ends with 0 when all is good, with 1 when there is any problem or an option that nobody
+ * knows (which the daemon only warns of).
  */
 export async function runConfigCheck(check: ConfigCheckOptions): Promise<number> {
   const { ecuInfoPath, optionsPath, env, cwd = process.cwd() } = check;
   const config = await loadConfig({ ecuInfoPath, optionsPath, env, cwd });
-  const problems = [...(config.problem?.problems ?? []), ...config.unknown];
+  // With a broken file there are only defaults, which say nothing about this ECU.
+  const boot = check.filesOnly === true || config.problem !== undefined ? undefined : await checkBoot(config);
+  const problems: Problem[] = [
+    ...(config.problem?.problems ?? []),
+    ...config.unknown,
+    ...bootProblems(config, boot),
+  ];
   if (check.json) {
-    check.stdout.write(`${JSON.stringify(asJson(config, problems))}\n`);
+    check.stdout.write(`${JSON.stringify(asJson(config, boot, problems))}\n`);
   } else {
-    check.stdout.write(asText(config));
+    check.stdout.write(asText(config, boot));
     for (const problem of problems) check.stderr.write(`${formatProblem(problem)}\n`);
     const many = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
     if (problems.length > 0) check.stderr.write(`${many} found\n`);
@@ -34,7 +48,16 @@ export async function runConfigCheck(check: ConfigCheckOptions): Promise<number>
   return problems.length === 0 ? 0 : 1;
 }
 
-function asText(config: LoadedConfig): string {
+function bootProblems({ ecuInfo, files }: LoadedConfig, boot: BootCheck | undefined): readonly Problem[] {
+  if (boot?.problem === undefined) return [];
+  const asRoot = process.geteuid?.() === 0 ? '' : '; run it as root, if it is for want of permission';
+  const mend = `see "Boot loaders" in docs/operations.md${asRoot}`;
+  const what = `${boot.control ?? ecuInfo.bootloader} cannot be used on this machine: ${boot.problem}`;
+  const file = files.ecuInfo ?? 'ecu_info.yml';
+  return [{ code: 'boot_unusable', file, line: undefined, column: undefined, key: 'bootloader', what, mend }];
+}
+
+function asText(config: LoadedConfig, boot: BootCheck | undefined): string {
   const { ecuInfo, files, listen, set } = config;
   const lines = [
     ['ecu_info', files.ecuInfo ?? 'not found'],
@@ -43,6 +66,7 @@ function asText(config: LoadedConfig): string {
     ['  boot loader', ecuInfo.bootloader],
     ['  campaign', ecuInfo.availableEcuIds.join(', ')],
     ...ecuInfo.secondaries.map((child) => ['  child', `${child.ecuId} at ${authority(child)}`]),
+    ...(boot === undefined ? [] : bootLines(boot)),
     ['options', files.options ?? 'no file, defaults'],
     ...set.map((option) => [`  ${option.name}`, `${option.value} from ${option.from}`]),
   ];
@@ -50,8 +74,22 @@ function asText(config: LoadedConfig): string {
   return lines.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}\n`).join('');
 }
 
+function bootLines({ control, reason, slots, booted }: BootCheck): string[][] {
+  return [
+    ['boot control', control === undefined ? 'none' : `${control}: ${reason ?? ''}`],
+    ...slots.flatMap(({ slot, place, is, status }) => [
+      [`  ${slot}`, `${place}${is === '' ? '' : ` (${is})`}${slot === booted ? ', runs' : ''}`],
+      ['    status', status],
+    ]),
+  ];
+}
+
 /** Names as in the files. Fields are only ever added to it. */
-function asJson({ ecuInfo, files, listen, set }: LoadedConfig, problems: readonly ConfigProblem[]) {
+function asJson(
+  { ecuInfo, files, listen, set }: LoadedConfig,
+  boot: BootCheck | undefined,
+  problems: readonly Problem[],
+) {
   return {
     ok: problems.length === 0,
     ecu_info: {
@@ -67,6 +105,15 @@ function asJson({ ecuInfo, files, listen, set }: LoadedConfig, problems: readonl
     },
     listen,
     options: { file: files.options ?? null, set },
+    boot:
+      boot === undefined
+        ? null
+        : {
+            control: boot.control ?? null,
+            reason: boot.reason ?? null,
+            booted: boot.booted ?? null,
+            slots: Object.fromEntries(boot.slots.map(({ slot, ...rest }) => [slot, rest])),
+          },
     problems: problems.map(({ line = null, column = null, ...problem }) => ({ ...problem, line, column })),
   };
 }

@@ -32,7 +32,7 @@ export interface ConfigProblem {
 }
 
 /** `file:line: key what; mend`, in one line. */
-export function formatProblem(problem: ConfigProblem): string {
+export function formatProblem(problem: Omit<ConfigProblem, 'code'>): string {
   const line = problem.line === undefined ? '' : `:${problem.line}`;
   const key = problem.key === '' ? '' : `${problem.key} `;
   return `${problem.file}${line}: ${key}${problem.what}; ${problem.mend}`;

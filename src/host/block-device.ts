@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { access, constants, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CommandError, runCommand } from './command.ts';
 
@@ -39,7 +39,7 @@ export async function describeDevice(node: string, signal: AbortSignal): Promise
     (await readFile(join(sys, name), 'utf8').catch(() => '')).trim();
   const partition = await text('partition');
   const disk = partition === '' ? path : join('/dev', basename(dirname(sys)));
-  const tags = await probe(path, signal);
+  const tags = await tagsOf(path, number, signal);
   const type = tags.get('TYPE');
   return {
     path,
@@ -56,6 +56,33 @@ export async function describeDevice(node: string, signal: AbortSignal): Promise
     partLabel: tags.get('PART_ENTRY_NAME') ?? '',
     partType: (tags.get('PART_ENTRY_TYPE') ?? '').toLowerCase(),
   };
+}
+
+/** What only root may read is taken from udev's memory by others, so that they can look. */
+async function tagsOf(
+  path: string,
+  number: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const isReadable = await access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+  return isReadable ? probe(path, signal) : remembered(number);
+}
+
+/** The same tags as `probe` gives; none where udev is not used. @see udev(7), property names of its builtin blkid */
+async function remembered(number: string): Promise<ReadonlyMap<string, string>> {
+  const text = await readFile(`/run/udev/data/b${number}`, 'utf8').catch(() => '');
+  const pairs = text.split('\n').flatMap((line): [string, string][] => {
+    const [, kind, name, value] = /^E:ID_(FS|PART)_(\w+)=(.*)$/.exec(line) ?? [];
+    if (kind === undefined || name === undefined || value === undefined) return [];
+    const plain = value.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    return [[kind === 'FS' ? name : `PART_${name}`, plain]];
+  });
+  return new Map(pairs);
 }
 
 /** Tags of a device; none when nothing is recognised on it. */

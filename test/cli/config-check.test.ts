@@ -12,11 +12,17 @@ describe('ota config check', () => {
   });
   afterEach(() => rm(cwd, { recursive: true }));
 
-  async function run(files: Record<string, string>, env: Record<string, string> = {}, json = false) {
+  async function run(
+    files: Record<string, string>,
+    env: Record<string, string> = {},
+    json = false,
+    filesOnly = false,
+  ) {
     for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text);
     const written = { out: '', err: '' };
     const code = await runConfigCheck({
       json,
+      filesOnly,
       env,
       cwd,
       stdout: { write: (text) => (written.out += text) },
@@ -25,7 +31,7 @@ describe('ota config check', () => {
     return { code, ...written };
   }
 
-  const good = 'ecu_id: main\nsecondaries: [{ecu_id: adas, ip_addr: "fd00::2"}]\n';
+  const good = 'ecu_id: main\nbootloader: directory\nsecondaries: [{ecu_id: adas, ip_addr: "fd00::2"}]\n';
 
   it('shows what was loaded from where, and ends with 0', async () => {
     const { code, out, err } = await run({ 'ecu_info.yml': good }, { OTA_LISTEN_PORT: '50060' });
@@ -74,5 +80,43 @@ describe('ota config check', () => {
       },
     ]);
     assert.equal(report.ecu_info.ecu_id, 'autoware');
+  });
+
+  it('shows the boot control, why it is this one, and where its slots are', async () => {
+    const slots = join(cwd, 'slots');
+    const files = { 'ecu_info.yml': 'ecu_id: main\n', 'ota.yml': `boot: {directory: {path: ${slots}}}\n` };
+    const { code, out } = await run(files);
+    assert.equal(code, 0, out);
+    assert.match(out, /boot control +directory: boot\.directory\.path is \S+, no boot loader was found/);
+    assert.match(out, new RegExp(`slot_a +${slots}/slot_a\n +status +${slots}/status/slot_a`));
+    const { boot } = JSON.parse((await run({}, {}, true)).out);
+    assert.deepEqual(
+      [boot.control, boot.booted, boot.slots.slot_b.place],
+      ['directory', null, join(slots, 'slot_b')],
+    );
+  });
+
+  it('tells why the boot control cannot be used on this machine, and what to do, and ends with 1', async () => {
+    const files = { 'ecu_info.yml': 'ecu_id: main\nbootloader: command\n' };
+    const { code, err } = await run(files);
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /ecu_info\.yml: bootloader command cannot be used .* name one with the option boot\.command\.path/,
+    );
+    assert.match(err, /see "Boot loaders" in docs\/operations\.md.*\n1 problem found/);
+    const { boot, problems, ok } = JSON.parse((await run({}, {}, true)).out);
+    assert.deepEqual([ok, boot.control, problems[0].code], [false, 'command', 'boot_unusable']);
+  });
+
+  it('leaves the machine out of it with --files-only', async () => {
+    const { code, out } = await run(
+      { 'ecu_info.yml': 'ecu_id: main\nbootloader: command\n' },
+      {},
+      false,
+      true,
+    );
+    assert.equal(code, 0);
+    assert.doesNotMatch(out, /boot control/);
   });
 });
