@@ -67,6 +67,7 @@ export class RpiLoader implements BootLoader {
     await this.#partition.setRoot(slot, name);
   }
 
+  /** The firmware keeps the flag over a reboot, not over a power cycle: that always boots the default. */
   async tryOnce(slot: SlotId): Promise<void> {
     await this.#partition.choose('tryboot.txt', slot);
   }
@@ -82,8 +83,10 @@ export class RpiLoader implements BootLoader {
 
   async reboot(): Promise<void> {
     const trying = await this.#partition.chosen('tryboot.txt');
+    // A release on trial that reboots is given up: what it was tried with may still lie there.
+    const isTry = trying !== undefined && trying !== this.booted;
     // One argument for the kernel: the partition number, 0 for the usual one, and the flag.
-    await this.#setting.reboot(trying === undefined ? [] : ['0 tryboot']);
+    await this.#setting.reboot(isTry ? ['0 tryboot'] : []);
   }
 
   /** As existing clients write it; what the running release's fstab says wins. */

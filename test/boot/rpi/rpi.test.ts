@@ -102,6 +102,15 @@ test('a release that was given up is not tried again by a reboot', async (t) => 
   assert.deepEqual(await firmware.boot(['0 tryboot']), old, 'even with the flag there is nothing to try');
 });
 
+test('a release on trial that reboots is not tried again, even when it could not be given up', async (t) => {
+  const { start, setting, firmware } = await pi(t);
+  await (await start()).tryOnce('slot_b');
+  const onTrial = await start('slot_b');
+  await onTrial.reboot();
+  assert.deepEqual(setting.reboots, [[]]);
+  assert.deepEqual(await firmware.boot(setting.reboots[0]), old);
+});
+
 test('the command line gets the label of its slot and keeps the rest, byte for byte of other lines too', async (t) => {
   const ecu = await pi(t);
   const path = join(ecu.directory, 'cmdline.txt_slot_b');
