@@ -9,6 +9,7 @@ export const agentPort = 'ota.vm';
 
 const script = `#!/bin/sh
 # Takes lines "ID COMMAND" and answers "ID EXITCODE OUTPUT", command and output in base64.
+echo "${agentPort}: $(cat /etc/vehicle-release) is up" >/dev/console
 exec 3<>/dev/virtio-ports/${agentPort}
 echo "up 0 $(cat /proc/sys/kernel/random/boot_id | base64 -w0)" >&3
 while read -r id command <&3; do

@@ -39,6 +39,7 @@ const modules = [
   'nls_utf8',
   'efivarfs',
   'efi_pstore',
+  'qemu_fw_cfg',
   'ramoops',
   'softdog',
 ];
@@ -95,7 +96,7 @@ const settings: Readonly<Record<string, string>> = {
   'etc/systemd/journald.conf.d/vm.conf':
     '[Journal]\nStorage=persistent\nSystemMaxUse=16M\nSyncIntervalSec=2s\n',
   'etc/initramfs-tools/conf.d/vm': 'MODULES=list\nCOMPRESS=zstd\nRESUME=none\n',
-  'etc/initramfs-tools/modules': 'virtio_pci\nvirtio_blk\n',
+  'etc/initramfs-tools/modules': 'virtio_pci\nvirtio_blk\nramoops\n',
 };
 
 /**

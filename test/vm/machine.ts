@@ -30,48 +30,16 @@ export class Machine implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Starts it; returns before anything in it runs. */
-  static async start(disk: string, firmware: Firmware): Promise<Machine> {
+  /** Starts it; returns before anything in it runs. The agent's `setting` is there for whatever runs inside. */
+  static async start(disk: string, firmware: Firmware, setting = ''): Promise<Machine> {
     const directory = await mkdtemp(join(tmpdir(), 'ota-vm-'));
     const file = (name: string): string => join(directory, name);
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, file('disk.qcow2')]);
     if (firmware === 'efi') await copyEfiVariables(file('variables'));
     const port = await freePort();
-    const flash = [
-      '-drive',
-      'if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
-      '-drive',
-      `if=pflash,unit=1,format=raw,file=${file('variables')}`,
-    ];
-    const child = spawn(
-      'qemu-system-x86_64',
-      [
-        ...[
-          '-machine',
-          'q35',
-          '-accel',
-          'tcg,thread=multi,tb-size=512',
-          '-cpu',
-          'max',
-          '-smp',
-          '2',
-          '-m',
-          '1024',
-        ],
-        ...['-nodefaults', '-display', 'none', '-no-user-config'],
-        ...(firmware === 'efi' ? flash : []),
-        ...['-drive', `if=none,id=disk,format=qcow2,cache=unsafe,file=${file('disk.qcow2')}`],
-        ...['-device', 'virtio-blk-pci,drive=disk,bootindex=0'],
-        ...['-netdev', `user,id=net,hostfwd=tcp:127.0.0.1:${port}-:${daemonPort}`],
-        ...['-device', 'virtio-net-pci,netdev=net,romfile='],
-        ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci'],
-        ...['-chardev', `socket,id=agent,path=${file('agent')},server=on,wait=off`],
-        ...['-device', `virtserialport,chardev=agent,name=${agentPort}`],
-        ...['-serial', `file:${file('console')}`],
-        ...['-qmp', `unix:${file('qmp')},server=on,wait=off`],
-      ],
-      { stdio: ['ignore', 'inherit', 'inherit'] },
-    );
+    const child = spawn('qemu-system-x86_64', argumentsOf(firmware, file, { port, setting }), {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     try {
       const qmp = await Qmp.open(file('qmp'));
       return new Machine(child, directory, qmp, await Agent.open(file('agent')), port);
@@ -109,6 +77,46 @@ export class Machine implements AsyncDisposable {
     await end(this.#child);
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+function argumentsOf(
+  firmware: Firmware,
+  file: (name: string) => string,
+  { port, setting }: { readonly port: number; readonly setting: string },
+): string[] {
+  const given: Record<string, readonly string[]> = {
+    machine: ['q35'],
+    accel: ['tcg,thread=multi,tb-size=512'],
+    cpu: ['max'],
+    smp: ['2'],
+    m: ['1024'],
+    display: ['none'],
+    drive: [
+      `if=none,id=disk,format=qcow2,cache=unsafe,file=${file('disk.qcow2')}`,
+      ...(firmware === 'bios'
+        ? []
+        : [
+            'if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
+            `if=pflash,unit=1,format=raw,file=${file('variables')}`,
+          ]),
+    ],
+    netdev: [`user,id=net,hostfwd=tcp:127.0.0.1:${port}-:${daemonPort}`],
+    chardev: [`socket,id=agent,path=${file('agent')},server=on,wait=off`],
+    device: [
+      'virtio-blk-pci,drive=disk,bootindex=0',
+      'virtio-net-pci,netdev=net,romfile=',
+      'virtio-rng-pci',
+      'virtio-serial-pci',
+      `virtserialport,chardev=agent,name=${agentPort}`,
+    ],
+    fw_cfg: [`name=opt/${agentPort}/setting,string=${setting}`],
+    serial: [`file:${file('console')}`],
+    qmp: [`unix:${file('qmp')},server=on,wait=off`],
+  };
+  const options = Object.entries(given).flatMap(([name, values]) =>
+    values.flatMap((value) => [`-${name}`, value]),
+  );
+  return ['-nodefaults', '-no-user-config', ...options];
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeKeys } from '#image/build/keys.ts';
+import { loadSigner } from '#image/build/sign.ts';
+import { directorySource } from '#image/build/source-directory.ts';
+import { buildImage } from '#image/build/write-image.ts';
+import { type DebianTree, debianTree } from './debian-tree.ts';
+import { type Firmware, writeDisk } from './disk.ts';
+import { installPackage } from './install-page.ts';
+import { makeInstalled, releaseTree, type Trouble, troubledTree, troubles } from './releases.ts';
+import { run } from './tools.ts';
+
+const root = join(import.meta.dirname, '../..');
+const cache = join(root, '.cache/vm');
+
+/** Everything that machines start from: disks with release A, and signed images of the releases after it. */
+export interface Fleet {
+  readonly disks: Readonly<Record<Firmware, string>>;
+  /** Below it one image a release, by name. */
+  readonly images: string;
+  readonly debian: DebianTree;
+}
+
+/** Made once and kept for as long as neither the package nor the recipes change; then made again. */
+export async function openFleet(log: (text: string) => void): Promise<Fleet> {
+  await mkdir(cache, { recursive: true });
+  const debian = await debianTree(cache);
+  const packages = join(cache, 'package');
+  await run(
+    process.execPath,
+    ['scripts/package.ts', '--arch', 'x64', '--no-squashfs', '--output', packages],
+    300_000,
+  );
+  const [tarball = ''] = (await readdir(packages))
+    .filter((name) => name.endsWith('-linux-x64.tar.gz'))
+    .toSorted()
+    .slice(-1);
+  const hash = createHash('sha256').update(debian.root);
+  hash.update(await readFile(join(packages, tarball)));
+  hash.update(await readFile(join(root, 'docs/operations.md')));
+  for (const name of (await readdir(import.meta.dirname)).toSorted()) {
+    if (!name.endsWith('.proof.ts')) hash.update(await readFile(join(import.meta.dirname, name)));
+  }
+  const key = `fleet-${hash.digest('hex').slice(0, 16)}`;
+  const directory = join(cache, key);
+  const fleet = {
+    disks: { bios: join(directory, 'bios.disk'), efi: join(directory, 'efi.disk') },
+    images: join(directory, 'images'),
+    debian,
+  };
+  const kept = await readdir(cache);
+  if (kept.includes(key)) return fleet;
+  for (const name of kept) {
+    if (name.startsWith('fleet-')) await rm(join(cache, name), { recursive: true });
+  }
+  log('building disks and images');
+  const scratch = `${directory}.${process.pid}`;
+  try {
+    await build(scratch, debian, join(packages, tarball), log);
+    await rename(scratch, directory);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return fleet;
+}
+
+async function build(
+  directory: string,
+  debian: DebianTree,
+  tarball: string,
+  log: (text: string) => void,
+): Promise<void> {
+  const [older, newer] = debian.kernels;
+  const trees = join(directory, 'trees');
+  await mkdir(trees, { recursive: true });
+  const keys = await makeKeys({ directory: join(directory, 'keys') });
+  const signer = await loadSigner({ certificate: keys.signCertificate, key: keys.signKey });
+  const publish = async (name: string, tree: string, compressed: boolean): Promise<void> => {
+    const started = performance.now();
+    const output = join(directory, 'images', name);
+    await mkdir(join(directory, 'images'), { recursive: true });
+    const compression = compressed ? { level: 1 } : { enabled: false };
+    const ignore = ['/dev/*', '/proc/*', '/sys/*', '/run/*', '/tmp/*', '/var/log/journal'];
+    await buildImage({ source: directorySource(tree), output, signer, compression, ignore });
+    log(`image ${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  };
+  const install = async (tree: string): Promise<void> => installPackage(tree, tarball);
+  const b = await releaseTree(join(trees, 'b'), 'B', { debian, kernel: newer, install });
+  await publish('B', b.root, true);
+  for (const trouble of Object.keys(troubles) as Trouble[]) {
+    const bad = await troubledTree(join(trees, 'bad'), b, trouble);
+    await publish(trouble, bad.root, false);
+  }
+  const a = await releaseTree(join(trees, 'a'), 'A2', { debian, kernel: older, install });
+  await publish('A2', a.root, true);
+  await a.put('etc/vehicle-release', 'A\n');
+  await makeInstalled(a, join(trees, 'boot'), { kernel: older, certificates: keys.trust });
+  for (const firmware of ['bios', 'efi'] as const) {
+    await writeDisk(join(directory, `${firmware}.disk`), firmware, {
+      root: a.root,
+      boot: join(trees, 'boot'),
+    });
+  }
+  await rm(trees, { recursive: true });
+}

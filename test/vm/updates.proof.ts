@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Firmware } from './disk.ts';
+import { type Fleet, openFleet } from './fleet.ts';
+import { ImageServer } from './image-server.ts';
+import type { Trouble } from './releases.ts';
+import { missingTools } from './tools.ts';
+import { Vehicle } from './vehicle.ts';
+
+interface BadRelease {
+  readonly trouble: Trouble;
+  readonly firmware: Firmware;
+  /** What the console shows once for each time that the release was started. */
+  readonly sign: RegExp;
+  readonly cause: string | readonly string[];
+  /** The probe that fails, and what it said. */
+  readonly probe?: readonly [name: string, output: RegExp];
+  /** Somebody cuts the power once the release is stuck. */
+  readonly powerCycle?: boolean;
+  /** Seconds that a release has to stay healthy, if not the usual few. */
+  readonly holdS?: number;
+}
+
+const up = (name: string): RegExp => new RegExp(`ota.vm: ${name} is up`, 'g');
+
+const badReleases: readonly BadRelease[] = [
+  { trouble: 'panic', firmware: 'efi', sign: /Kernel panic - not syncing: sysrq/g, cause: 'kernel_crash' },
+  { trouble: 'panic', firmware: 'bios', sign: /Kernel panic - not syncing: sysrq/g, cause: 'kernel_crash' },
+  { trouble: 'no-init', firmware: 'bios', sign: /No init found/g, cause: 'not_booted' },
+  { trouble: 'no-init', firmware: 'efi', sign: /No init found/g, cause: 'not_booted' },
+  { trouble: 'daemon-crash', firmware: 'efi', sign: up('daemon-crash'), cause: 'daemon_failed' },
+  {
+    trouble: 'probe',
+    firmware: 'bios',
+    sign: up('probe'),
+    cause: 'probe_failed',
+    probe: ['brakes', /brakes do not answer/],
+  },
+  { trouble: 'hang', firmware: 'efi', sign: up('hang'), cause: 'not_booted', powerCycle: true },
+  {
+    trouble: 'network',
+    firmware: 'bios',
+    sign: up('network'),
+    cause: 'probe_failed',
+    probe: ['gateway', /./],
+  },
+  {
+    trouble: 'reboots',
+    firmware: 'efi',
+    sign: up('reboots'),
+    cause: ['cut_off', 'reboot_loop'],
+    holdS: 120,
+  },
+];
+
+const missing = missingTools();
+
+// Two machines at a time: each has two emulated cores, and mostly uses one.
+describe('an ECU in a virtual machine', { concurrency: 2, skip: missing ?? false }, () => {
+  let fleet: Fleet;
+  let server: ImageServer;
+
+  before(async () => {
+    fleet = await openFleet((text) => process.stdout.write(`${text}\n`));
+    server = await ImageServer.start(fleet.images);
+  });
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  const start = (t: TestContext, firmware: Firmware): Promise<Vehicle> =>
+    Vehicle.start(fleet, firmware, server, (text) => t.diagnostic(text));
+
+  for (const firmware of ['bios', 'efi'] as const) {
+    it(`${firmware}: goes from A to B and on to A2 with their kernels, stops on request, and rolls back`, async (t) => {
+      await using vehicle = await start(t, firmware);
+      const [older, newer] = fleet.debian.kernels;
+      const first = await vehicle.running();
+      assert.deepEqual([first.release, first.kernel], ['A', older]);
+
+      await vehicle.update('B');
+      await vehicle.until('SUCCESS', 'B');
+      const second = await vehicle.running();
+      assert.deepEqual([second.release, second.kernel], ['B', newer]);
+      assert.notEqual(second.device, first.device);
+
+      await vehicle.update('A2');
+      await vehicle.untilStatus('UPDATING', ({ status }) => status === 'UPDATING');
+      await vehicle.abort();
+      await vehicle.until('ABORTED');
+      assert.deepEqual(await vehicle.running(), second);
+
+      await vehicle.update('A2');
+      await vehicle.until('SUCCESS', 'A2');
+      const third = await vehicle.running();
+      assert.deepEqual([third.release, third.kernel, third.device], ['A2', older, first.device]);
+
+      await vehicle.rollback();
+      await vehicle.until('SUCCESS', 'B');
+      assert.deepEqual(await vehicle.running(), second);
+      // A power cycle changes nothing any more.
+      const boots = vehicle.machine.agent.boots;
+      await vehicle.machine.powerCycle();
+      await vehicle.machine.untilBoot(boots + 1);
+      assert.deepEqual(await vehicle.running(), second);
+    });
+  }
+
+  for (const bad of badReleases) {
+    const { trouble, firmware } = bad;
+    it(`${firmware}: comes back from release ${trouble} after one attempt, knows why, and takes the next good one`, async (t) => {
+      await using vehicle = await start(t, firmware);
+      const before = await vehicle.running();
+      if (bad.holdS !== undefined) {
+        await vehicle.shell(
+          `sed -i 's/hold_ms: .*/hold_ms: ${bad.holdS * 1000}/' /etc/ota/ota.yml && systemctl restart ota`,
+        );
+      }
+      await vehicle.update(trouble);
+      if (bad.powerCycle === true) {
+        await untilShown(vehicle, bad.sign);
+        await delay(5000);
+        await vehicle.machine.powerCycle();
+      }
+      const status = await vehicle.until('FAILURE');
+      assert.equal(status.firmwareVersion, '');
+      assert.deepEqual(await vehicle.running(), before);
+      const attempts = (await vehicle.machine.console()).match(bad.sign)?.length ?? 0;
+      assert.equal(attempts, 1, `started ${attempts} times`);
+      const box = await vehicle.blackBox();
+      t.diagnostic(`${box.cause}: ${box.detail}; ${status.failure?.reason}`);
+      assert.ok([bad.cause].flat().includes(box.cause), JSON.stringify(box, null, 1));
+      assert.equal(box.left.version, trouble);
+      assert.ok(box.quarantined);
+      if (bad.probe !== undefined) {
+        assert.equal(box.probe?.name, bad.probe[0]);
+        assert.match(box.probe?.output ?? '', bad.probe[1]);
+      }
+      await vehicle.update('B');
+      await vehicle.until('SUCCESS', 'B');
+      assert.equal((await vehicle.running()).release, 'B');
+    });
+  }
+});
+
+async function untilShown(vehicle: Vehicle, sign: RegExp): Promise<void> {
+  const end = performance.now() + 420_000;
+  while ((await vehicle.machine.console()).match(sign) === null) {
+    if (performance.now() > end) throw new Error(`the console never shows ${String(sign)}`);
+    await delay(250);
+  }
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { OtaClient } from '#api/client.ts';
+import type { EcuStatus, OtaStatus } from '#domain/status.ts';
+import type { CallContext } from '#ecu/ecu.ts';
+import type { Firmware } from './disk.ts';
+import type { Fleet } from './fleet.ts';
+import type { ImageServer } from './image-server.ts';
+import { Machine } from './machine.ts';
+
+/** So much patience with a machine that is emulated, beside another one, on a busy host. */
+const patienceMs = 420_000;
+
+/** What `ota blackbox show --json` tells, as far as it is looked at here. */
+export interface ShownBlackBox {
+  readonly cause: string;
+  readonly detail: string;
+  readonly boots: number | null;
+  readonly probe: { readonly name: string; readonly output: string } | null;
+  readonly left: { readonly version: string };
+  readonly quarantined: boolean;
+  readonly evidence: readonly { readonly source: string; readonly text: string }[];
+}
+
+/** A machine with one ECU in it, asked from outside as a vehicle's gateway or a fleet would. */
+export class Vehicle implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly #client: OtaClient;
+  readonly #server: ImageServer;
+  readonly #log: (text: string) => void;
+  #lap = performance.now();
+
+  private constructor(machine: Machine, server: ImageServer, log: (text: string) => void) {
+    this.machine = machine;
+    this.#server = server;
+    this.#client = new OtaClient({ host: '127.0.0.1', port: machine.port });
+    this.#log = log;
+  }
+
+  /** Switches it on and waits until release A answers. */
+  static async start(
+    fleet: Fleet,
+    firmware: Firmware,
+    server: ImageServer,
+    log: (text: string) => void,
+  ): Promise<Vehicle> {
+    const machine = await Machine.start(fleet.disks[firmware], firmware, String(server.port));
+    const vehicle = new Vehicle(machine, server, log);
+    try {
+      await vehicle.until('INITIALIZED');
+    } catch (error) {
+      await vehicle[Symbol.asyncDispose]();
+      throw error;
+    }
+    return vehicle;
+  }
+
+  /** Undefined while nobody answers. */
+  async status(): Promise<EcuStatus | undefined> {
+    try {
+      return (await this.#client.status(call(5000))).ecus.find(({ ecuId }) => ecuId === 'main');
+    } catch {
+      return undefined;
+    }
+  }
+
+  async until(wanted: OtaStatus, version?: string, limitMs = patienceMs): Promise<EcuStatus> {
+    const is = version === undefined ? wanted : `${wanted} with ${version}`;
+    return this.untilStatus(
+      is,
+      (status) => status.status === wanted && (version === undefined || status.firmwareVersion === version),
+      limitMs,
+    );
+  }
+
+  async untilStatus(
+    what: string,
+    isWanted: (status: EcuStatus) => boolean,
+    limitMs = patienceMs,
+  ): Promise<EcuStatus> {
+    const end = performance.now() + limitMs;
+    let last: EcuStatus | undefined;
+    while (performance.now() < end) {
+      const status = await this.status();
+      if (status !== undefined && isWanted(status)) {
+        this.#log(`${what} after ${((performance.now() - this.#lap) / 1000).toFixed(0)} s`);
+        this.#lap = performance.now();
+        return status;
+      }
+      last = status ?? last;
+      await delay(250);
+    }
+    const seen = {
+      status: last?.status,
+      version: last?.firmwareVersion,
+      failure: last?.failure,
+      progress: last?.progress,
+    };
+    const screen = (await this.machine.console()).slice(-4000);
+    throw new Error(`no ${what} within ${limitMs} ms, but ${JSON.stringify(seen)}\n${screen}`);
+  }
+
+  /** Asks for an update to an image of the fleet; its name is the version. */
+  async update(name: string, force = false): Promise<void> {
+    const entry = {
+      ecuId: 'main',
+      version: name,
+      url: this.#server.url(name),
+      cookies: '',
+      releaseName: '',
+      releaseId: '',
+      imageId: '',
+      force,
+    };
+    const [answer] = await this.#client.update({ entries: [entry], requestId: '' }, call(20_000));
+    assert.equal(answer?.result, 'NO_FAILURE', answer?.message ?? '');
+  }
+
+  async rollback(): Promise<void> {
+    const [answer] = await this.#client.rollback({ ecuIds: ['main'], requestId: '' }, call(20_000));
+    assert.equal(answer?.result, 'NO_FAILURE', answer?.message ?? '');
+  }
+
+  async abort(): Promise<void> {
+    const [answer] = await this.#client.abort({ ecuIds: ['main'], requestId: '' }, call(20_000));
+    assert.equal(answer?.result, 'NO_FAILURE', answer?.message ?? '');
+  }
+
+  /** What a shell command in it writes; it must succeed. */
+  async shell(command: string): Promise<string> {
+    const { exitCode, output } = await this.machine.agent.run(command);
+    assert.equal(exitCode, 0, `${command}: ${output}`);
+    return output.trim();
+  }
+
+  /** What really runs there, whatever the daemon says. */
+  async running(): Promise<{ readonly release: string; readonly kernel: string; readonly device: string }> {
+    const text = await this.shell(
+      'cat /etc/vehicle-release; uname -r; findmnt --noheadings --output SOURCE /',
+    );
+    const [release = '', kernel = '', device = ''] = text.split('\n');
+    return { release, kernel, device };
+  }
+
+  async blackBox(): Promise<ShownBlackBox> {
+    return JSON.parse(await this.shell('/opt/ota/bin/ota blackbox show --json 2>/dev/null')) as ShownBlackBox;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client[Symbol.dispose]();
+    await this.machine[Symbol.asyncDispose]();
+  }
+}
+
+function call(budgetMs: number): CallContext {
+  return { signal: AbortSignal.timeout(budgetMs), budgetMs };
+}
