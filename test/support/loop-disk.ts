@@ -46,11 +46,12 @@ export class LoopDisk {
     truncateSync(image, total * 1024 * 1024);
     const lines = partitions.map(({ name, kib }) => `size=${kib}KiB, name=${name}`);
     execFileSync('sfdisk', ['-q', image], { input: ['label: gpt', ...lines, ''].join('\n') });
-    const node = execFileSync('losetup', ['-f', '-P', '--show', image], { encoding: 'utf8' }).trim();
+    const node = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim();
     const disk = new LoopDisk(directory, node);
     t.after(() => disk.#remove());
-    // Not every kernel reads the partition tables that it is told of.
-    if (!existsSync(disk.partition(1))) execFileSync('partx', ['-u', node]);
+    // Partitions of the disk that the loop device had before may be left, at other places.
+    spawnSync('partx', ['--delete', node]);
+    execFileSync('partx', ['--add', node]);
     return disk;
   }
 
@@ -95,6 +96,7 @@ export class LoopDisk {
 
   #remove(): void {
     for (const at of this.#mounts.toReversed()) spawnSync('umount', ['-R', at]);
+    spawnSync('partx', ['--delete', this.node]);
     spawnSync('losetup', ['-d', this.node]);
     rmSync(this.directory, { recursive: true, force: true });
   }

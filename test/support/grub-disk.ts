@@ -1,0 +1,104 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { SlotId } from '#boot/slots.ts';
+import { missingPrograms } from './missing-programs.ts';
+
+export interface GrubDiskOptions {
+  /** `gpt` has an EFI system partition as number 1, which no test looks into. */
+  readonly table?: 'dos' | 'gpt';
+  readonly booted?: SlotId;
+  readonly bootMib?: number;
+  readonly bootFilesystem?: 'ext4' | 'ext2' | 'xfs' | 'btrfs';
+}
+
+/** A disk as GRUB boots it, on a loop device, with the running slot and the boot partition mounted. */
+export interface GrubDisk {
+  readonly device: string;
+  /** "/" of the running slot. */
+  readonly root: string;
+  readonly boot: string;
+  /** Device node of a partition, by its role. */
+  readonly partition: (role: 'boot' | SlotId) => string;
+  readonly uuid: (role: 'boot' | SlotId) => string;
+  /** Runs a program that has to succeed. */
+  readonly run: (...argv: readonly [string, ...string[]]) => string;
+}
+
+const mebibyte = 1 << 20;
+const espType = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
+
+/** Why disks cannot be laid out here; false when they can. */
+export function noGrubDisk(): string | false {
+  if (process.geteuid?.() !== 0) return 'needs root, for loop devices';
+  if (!existsSync('/dev/loop-control')) return 'needs loop devices';
+  return missingPrograms('losetup', 'sfdisk', 'partx', 'mkfs.ext4', 'blkid', 'fsfreeze');
+}
+
+/** The disk is gone after the test. */
+export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): Promise<GrubDisk> {
+  const { table = 'dos', booted = 'slot_a', bootMib = 48, bootFilesystem = 'ext4' } = options;
+  // In memory: a disk below it would make every flush slow.
+  const home = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const directory = await mkdtemp(join(home, 'ota-grub-'));
+  const undo: (() => void)[] = [];
+  t.after(async () => {
+    try {
+      for (const step of undo.toReversed()) step();
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+  const image = join(directory, 'disk');
+  const sizes = [...(table === 'gpt' ? [8] : []), bootFilesystem === 'xfs' ? 320 : bootMib, 32, 32];
+  const whole = sizes.reduce((sum, size) => sum + size, 4) * mebibyte;
+  await using file = await open(image, 'w');
+  await file.truncate(whole);
+  const script = join(directory, 'partitions');
+  const lines = sizes.map(
+    (size, at) => `size=${size}MiB${table === 'gpt' && at === 0 ? `, type=${espType}` : ''}`,
+  );
+  await writeFile(script, [`label: ${table}`, ...lines, ''].join('\n'));
+  run('sh', '-c', 'sfdisk --quiet --no-reread --no-tell-kernel "$1" < "$2"', 'sh', image, script);
+
+  const device = run('losetup', '--find', '--show', image).trim();
+  undo.push(() => run('losetup', '--detach', device));
+  // Partitions of the disk that the loop device had before may be left, at other places.
+  spawnSync('partx', ['--delete', device]);
+  run('partx', '--add', device);
+  undo.push(() => run('partx', '--delete', device));
+  const first = table === 'gpt' ? 2 : 1;
+  const roles = ['boot', 'slot_a', 'slot_b'] as const;
+  const partition = (role: (typeof roles)[number]): string => `${device}p${first + roles.indexOf(role)}`;
+  for (const role of roles) makeFilesystem(role === 'boot' ? bootFilesystem : 'ext4', partition(role));
+
+  const root = join(directory, 'root');
+  await mkdir(root);
+  const mount = (what: string, where: string): void => {
+    run('mount', what, where);
+    undo.push(() => run('umount', where));
+  };
+  mount(partition(booted), root);
+  const boot = join(root, 'boot');
+  await mkdir(boot);
+  mount(partition('boot'), boot);
+  await mkdir(join(boot, 'grub'));
+  const uuid = (role: (typeof roles)[number]): string =>
+    run('blkid', '-p', '-o', 'value', '-s', 'UUID', partition(role)).trim();
+  return { device, root, boot, partition, uuid, run };
+}
+
+function makeFilesystem(type: string, node: string): void {
+  if (type === 'xfs') run('mkfs.xfs', '-q', '-f', node);
+  else if (type === 'btrfs') run('mkfs.btrfs', '-q', '-f', '--mixed', node);
+  else run(`mkfs.${type}`, '-q', '-F', '-E', 'lazy_itable_init=0', node);
+}
+
+function run(file: string, ...args: readonly string[]): string {
+  // Where an ordinary PATH does not have them.
+  const path = `${process.env['PATH']}:/usr/sbin:/sbin`;
+  return execFileSync(file, args, { encoding: 'utf8', stdio: 'pipe', env: { ...process.env, PATH: path } });
+}
