@@ -36,6 +36,9 @@ interface Slots {
 
 const paths = ['/etc/hostname', '/etc/net', '/var/lib/map/tiles', '/etc/localtime', '/etc/gone'];
 
+/** One that both releases have, and one for which directories have to be made: every cut is a process. */
+const fewPaths = ['/etc/net', '/var/lib/map/tiles'];
+
 /** The running release knows more than the old one did. */
 async function slots(t: TestContext): Promise<Slots> {
   const directory = await scratchDirectory(t);
@@ -135,22 +138,22 @@ test('carrying that is cut off anywhere can be undone, and done again', { timeou
   for (let isCut = true; isCut; cuts++) {
     const copy = join(directory, `cut-${cuts}`);
     await cp(root, copy, { recursive: true, verbatimSymlinks: true });
-    isCut = await cut(['carry', copy, activeRoot, ...paths], cuts + 1);
+    isCut = await cut(['carry', copy, activeRoot, ...fewPaths], cuts + 1);
     const again = `${copy}-again`;
     await cp(copy, again, { recursive: true, verbatimSymlinks: true });
     await undoCarryBack(copy);
     assert.deepEqual(await listing(copy), before, `cut before change ${cuts + 1}`);
-    await carryBack({ paths, activeRoot, root: again });
+    await carryBack({ paths: fewPaths, activeRoot, root: again });
     await forgetCarryBack(again);
-    assert.equal((await listing(again))['/etc/hostname'], '640 renamed');
+    assert.equal((await listing(again))['/etc/net/new.yaml'], '644 new');
   }
-  assert.ok(cuts > 10, `only ${cuts} changes were cut`);
+  assert.ok(cuts > 6, `only ${cuts} changes were cut`);
 });
 
 test('an undo that is cut off anywhere is finished by the next', { timeout: 60_000 }, async (t) => {
   const { directory, activeRoot, root } = await slots(t);
   const before = await listing(root);
-  await carryBack({ paths, activeRoot, root });
+  await carryBack({ paths: fewPaths, activeRoot, root });
   let cuts = 0;
   for (let isCut = true; isCut; cuts++) {
     const copy = join(directory, `cut-${cuts}`);
@@ -159,7 +162,7 @@ test('an undo that is cut off anywhere is finished by the next', { timeout: 60_0
     await undoCarryBack(copy);
     assert.deepEqual(await listing(copy), before, `cut before change ${cuts + 1}`);
   }
-  assert.ok(cuts > 5, `only ${cuts} changes were cut`);
+  assert.ok(cuts > 3, `only ${cuts} changes were cut`);
 });
 
 test('a failure on the way names the path and leaves the old release as it was', async (t) => {
