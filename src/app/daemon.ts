@@ -10,6 +10,7 @@ import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
 import { ServiceManager } from '#host/service-manager.ts';
 import { createDaemonLog } from './daemon-log.ts';
+import { openDiagnostics } from './open-diagnostics.ts';
 import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
 import { createReboot } from './reboot.ts';
 
@@ -126,6 +127,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
+    await openDiagnostics(stack, config, await ownVersion(), store, log);
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');

@@ -108,6 +108,11 @@ export const catalogue: readonly CatalogueGroup[] = [
         summary: 'Show the values in diagnostics files',
         load: async () => (await import('./diagnostics-decode.ts')).diagnosticsDecodeCommand,
       },
+      {
+        name: 'campaign check',
+        summary: 'Check files of collection campaigns',
+        load: async () => (await import('./campaign-check.ts')).campaignCheckCommand,
+      },
     ],
   },
 ];

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { bootOptions } from './boot-options.ts';
+import { diagnosticsOptions } from './diagnostics-options.ts';
 import { healthChecks, healthOptions } from './health-options.ts';
 import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
 import { persistOptions } from './persist-options.ts';
@@ -121,6 +122,7 @@ export const optionsSchema = z.object({
       section,
     )
     .prefault({}),
+  diagnostics: diagnosticsOptions,
   log: z
     .object(
       {

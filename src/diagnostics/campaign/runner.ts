@@ -117,8 +117,9 @@ export class CampaignRunner {
     this.#flushWhenDue(now);
   }
 
-  /** Something happened; `nowMicros` is the wall clock, for the period of a snapshot. */
+  /** Something happened. */
   event(event: CampaignEvent, now: number): void {
+    this.settle(now);
     for (const state of this.#triggers) {
       const { cause } = state.trigger;
       const fires =
@@ -126,6 +127,11 @@ export class CampaignRunner {
         (cause.on === 'failure' && event.kind === 'failure');
       if (fires) this.#fire(state, now);
     }
+  }
+
+  /** Keeps the last value of every signal, whatever its period. */
+  settle(now: number): void {
+    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.settle(), now);
   }
 
   /** Hands over everything that is bundled, whatever its age. */

@@ -112,6 +112,14 @@ export class Sampler {
     }
   }
 
+  /** Something ended: the latest value that waits for its period is kept now, so that no final value is lost. */
+  settle(): readonly KeptSample[] {
+    const sample = this.#fresh;
+    if (this.#sampling.mode !== 'periodic' || sample === undefined) return [];
+    this.#fresh = undefined;
+    return [kept(sample)];
+  }
+
   /** A trigger fired: buffered values since `beforeMs` ago, and from now on every value until `afterMs` are over. */
   trigger(now: number, beforeMs: number, afterMs: number): readonly KeptSample[] {
     if (this.#sampling.mode !== 'buffer') return [];

@@ -1,0 +1,58 @@
+import { formatProblem } from '#config/config-error.ts';
+import { readConfigFile } from '#config/config-file.ts';
+import type { Campaign } from '#diagnostics/campaign/campaign.ts';
+import { parseCampaign } from '#diagnostics/campaign/parse-campaign.ts';
+import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+
+const usage = `Usage: ota campaign check FILE...
+
+Checks files of collection campaigns (YAML or JSON) and tells what each would collect. Problems are told with file, line,
+key and mend.
+
+Options:
+  -h, --help   Show this help
+
+Exit codes: 0 all good, 1 a file has problems, 2 called wrongly.
+`;
+
+async function run(args: readonly string[], io: CliIo): Promise<number> {
+  const { positionals } = parseCommandLine(args, {});
+  if (positionals.length === 0) throw new UsageError('a file is needed');
+  let good = true;
+  for (const file of positionals) {
+    const read = await readConfigFile(file);
+    const parsed = read.ok
+      ? parseCampaign(read.text, file)
+      : { ok: false as const, problems: [read.problem] };
+    if (parsed.ok) {
+      io.stdout.write(summary(file, parsed.campaign));
+      continue;
+    }
+    good = false;
+    for (const problem of parsed.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+  }
+  return good ? exitCodes.ok : exitCodes.failed;
+}
+
+function summary(file: string, campaign: Campaign): string {
+  const { id, priority, signals, triggers, startsAt, expiresAt } = campaign;
+  const from = startsAt === undefined ? 'now' : new Date(startsAt).toISOString();
+  const to = expiresAt === undefined ? 'further notice' : new Date(expiresAt).toISOString();
+  const lines = [
+    `${file}: campaign ${id}, priority ${priority}, from ${from} until ${to}`,
+    ...signals.map(({ path, sampling }) => `  signal   ${path}  ${sampling.mode}`),
+    ...triggers.map(({ name, cause }) => {
+      const what =
+        cause.on === 'condition' ? cause.text : cause.on === 'update' ? cause.states.join(', ') : 'failure';
+      return `  trigger  ${name}  ${what}`;
+    }),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export const campaignCheckCommand: Command = {
+  name: 'campaign check',
+  summary: 'Check files of collection campaigns',
+  usage,
+  run,
+};

@@ -1,0 +1,48 @@
+import type { Campaign } from './campaign.ts';
+
+/** Beyond this, values of an update's progress say nothing new. */
+const progressPeriodMs = 1000;
+const stalePeriodMs = 3_600_000;
+
+/**
+ * What is always collected: the course of every update, with a Snapshot before and after it and one at every failure, and
+ * how this ECU fares.
+ */
+export function defaultCampaign(updatePaths: readonly string[], hostPaths: readonly string[]): Campaign {
+  const progress = /\.(?:Progress|\w+Files|\w+Bytes|\w+Time)$/;
+  return {
+    id: 'ota',
+    startsAt: undefined,
+    expiresAt: undefined,
+    priority: 'normal',
+    flushMs: 5000,
+    maxAgeMs: stalePeriodMs,
+    budget: { samplesPerSecond: undefined, bytesPerHour: undefined },
+    signals: [
+      ...updatePaths.map((path) => ({
+        path,
+        sampling: progress.test(path)
+          ? ({ mode: 'periodic', periodMs: progressPeriodMs } as const)
+          : ({ mode: 'every' } as const),
+      })),
+      ...hostPaths.map((path) => ({
+        path,
+        sampling: { mode: 'on_change', deadBand: 1, heartbeatMs: 300_000 } as const,
+      })),
+    ],
+    triggers: [
+      snapshotOn('update-begins', ['UPDATING', 'ROLLBACKING'], 'normal'),
+      snapshotOn('update-ends', ['SUCCESS', 'ABORTED'], 'critical'),
+      { ...snapshotOn('failure', [], 'critical'), cause: { on: 'failure' } },
+    ],
+  };
+}
+
+function snapshotOn(
+  name: string,
+  states: readonly string[],
+  priority: Campaign['priority'],
+): Campaign['triggers'][number] {
+  const cause = { on: 'update', states } as const;
+  return { name, cause, minIntervalMs: 0, beforeMs: 0, afterMs: 0, snapshot: [], priority };
+}

@@ -1,0 +1,47 @@
+import type { VssValue } from '#diagnostics/messages/vss-value.ts';
+import type { SignalClock } from '#diagnostics/signals/clock.ts';
+import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
+import { ecuRoot, overlaySignals } from '#diagnostics/signals/overlay.ts';
+import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import type { EcuStatus } from '#domain/status.ts';
+
+/** The update itself as signals: every value that changed, of every ECU, with no broker in between. */
+export class UpdateSource {
+  readonly #store: SignalStore;
+  readonly #clock: SignalClock;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #last = new Map<string, VssValue>();
+
+  constructor(store: SignalStore, clock: SignalClock, ecuIds: readonly string[]) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#names = ecuNames(ecuIds);
+    for (const name of this.#names.values()) {
+      for (const signal of overlaySignals)
+        store.describe(`${ecuRoot}.${name}.${signal.name}`, signal.datatype);
+    }
+  }
+
+  /** The paths of all ECUs. */
+  get paths(): readonly string[] {
+    return [...this.#names.values()].flatMap((name) =>
+      overlaySignals.map((signal) => `${ecuRoot}.${name}.${signal.name}`),
+    );
+  }
+
+  /** Takes what the ECUs say of themselves; ECUs that are in no campaign have no signals. */
+  take(statuses: readonly EcuStatus[]): void {
+    const [now, ts] = [this.#clock.now(), this.#clock.wallMicros()];
+    for (const status of statuses) {
+      const name = this.#names.get(status.ecuId);
+      if (name === undefined) continue;
+      for (const signal of overlaySignals) {
+        const value = signal.of(status);
+        const path = `${ecuRoot}.${name}.${signal.name}`;
+        if (value === undefined || this.#last.get(path) === value) continue;
+        this.#last.set(path, value);
+        this.#store.put(path, { value, ts, receivedAt: now });
+      }
+    }
+  }
+}

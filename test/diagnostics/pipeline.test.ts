@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { loadConfig } from '#config/load.ts';
+import { readContainer } from '#diagnostics/messages/container.ts';
+import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
+import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
+import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
+import type { EcuStatus } from '#domain/status.ts';
+import { DaemonProcess } from '../support/daemon-process.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
+import { UpdateWorld } from '../support/update-world.ts';
+
+async function samplesIn(directory: string): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const lane of ['critical', 'normal', 'bulk']) {
+    for (const name of (await readdir(join(directory, lane))).toSorted()) {
+      const { header, messages } = readContainer(await readFile(join(directory, lane, name)));
+      for (const message of messages) samples.push(...samplesOf(header.name, message));
+    }
+  }
+  return samples;
+}
+
+function status(change: Partial<EcuStatus>): EcuStatus {
+  return {
+    ecuId: 'ecu-7',
+    firmwareVersion: '1',
+    otaclientVersion: 'test',
+    release: undefined,
+    status: 'SUCCESS',
+    failure: undefined,
+    progress: undefined,
+    ...change,
+  };
+}
+
+async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsPipeline> {
+  const { options } = await loadConfig({ env: {}, cwd: await scratchDirectory(t) });
+  return DiagnosticsPipeline.open({
+    options: { ...options.diagnostics, hostIntervalMs: 20 },
+    stateDirectory: directory,
+    ecuId: 'ecu-7',
+    ecuIds: ['ecu-7'],
+    clientVersion: 'test',
+    log: { info() {}, warn() {}, error() {} },
+  });
+}
+
+describe('the diagnostics of an ECU', () => {
+  it('hold its states, a snapshot at each end of an update, and how the host fares', async (t) => {
+    const directory = await scratchDirectory(t);
+    const first = await pipeline(t, directory);
+    first.take([status({})]);
+    first.take([status({ status: 'UPDATING' })]);
+    first.take([status({ status: 'SUCCESS', firmwareVersion: '2' })]);
+    const seen = new Promise<void>((resolve) => {
+      first.store.subscribe((path) => {
+        if (path.endsWith('Host.CpuUtilization')) resolve();
+      });
+    });
+    await seen;
+    await first[Symbol.asyncDispose]();
+    const samples = await samplesIn(join(directory, 'diagnostics'));
+    const states = samples.filter(
+      ({ signal, from }) => signal === 'Vehicle.OTA.ECU.EcuSeven.State' && from === 'TimeSeries',
+    );
+    assert.deepEqual(
+      states.map(({ value }) => value),
+      [{ string: 'SUCCESS' }, { string: 'UPDATING' }, { string: 'SUCCESS' }],
+    );
+    const versions = samples.filter(
+      ({ signal, from }) => signal.endsWith('CurrentVersion') && from === 'Snapshot',
+    );
+    assert.deepEqual(
+      versions.map(({ value }) => value),
+      [{ string: '1' }, { string: '2' }, { string: '1' }],
+    );
+    assert.ok(samples.some(({ signal }) => signal.endsWith('Host.MemoryUtilization')));
+  });
+
+  it('record a state once, although the daemon starts again in it', async (t) => {
+    const directory = await scratchDirectory(t);
+    const failure = { type: 'RECOVERABLE', reason: 'E100: why', traceback: '' } as const;
+    for (let life = 0; life < 3; life++) {
+      const one = await pipeline(t, directory);
+      one.take([status({ status: 'FAILURE', failure })]);
+      await one[Symbol.asyncDispose]();
+    }
+    const samples = await samplesIn(join(directory, 'diagnostics'));
+    const snapshots = samples.filter(
+      ({ signal, from }) => signal.endsWith('FailureReason') && from === 'Snapshot',
+    );
+    assert.equal(snapshots.length, 1);
+  });
+
+  it('name ECUs by the rules of the catalog', () => {
+    const names = ecuNames(['main', 'Main', 'ecu2', 'lidar_front-10', '42', '***']);
+    assert.deepEqual(
+      [...names.values()],
+      ['Main', 'MainCopyZero', 'EcuTwo', 'LidarFrontOneZero', 'FourTwo', 'Ecu'],
+    );
+    for (const name of names.values()) assert.match(name, /^[A-Z][A-Za-z]*$/);
+  });
+
+  it('of a real daemon hold the course of a real update', async (t) => {
+    const world = await UpdateWorld.create(t);
+    await world.publish({ '/etc/os-release': 'two', '/big': 'x'.repeat(200_000) });
+    const daemon = await DaemonProcess.create(t, { directory: world.directory });
+    const supervised = daemon.supervise();
+    await daemon.until('INITIALIZED');
+    await daemon.update({ version: '2.0', url: world.server.origin.href });
+    await daemon.until('SUCCESS', '2.0');
+    await daemon.end('SIGTERM');
+    await supervised;
+    const samples = await samplesIn(join(world.directory, 'state/diagnostics'));
+    const states = samples.filter(
+      ({ signal, from }) => signal === 'Vehicle.OTA.ECU.Main.State' && from === 'TimeSeries',
+    );
+    const words = states.map(({ value }) => ('string' in value ? value.string : ''));
+    assert.ok(words.includes('UPDATING'), words.join());
+    assert.equal(words.at(-1), 'SUCCESS');
+    assert.ok(
+      samples.some(
+        ({ signal, value }) => signal.endsWith('DownloadedBytes') && 'long' in value && value.long > 0n,
+      ),
+    );
+  });
+});
