@@ -144,8 +144,10 @@ test('carrying that is cut off anywhere can be undone, and done again', { timeou
     await undoCarryBack(copy);
     assert.deepEqual(await listing(copy), before, `cut before change ${cuts + 1}`);
     await carryBack({ paths: fewPaths, activeRoot, root: again });
-    await forgetCarryBack(again);
     assert.equal((await listing(again))['/etc/net/new.yaml'], '644 new');
+    if (!isCut) continue;
+    await undoCarryBack(again);
+    assert.deepEqual(await listing(again), before, 'what is put back is from before the first attempt');
   }
   assert.ok(cuts > 6, `only ${cuts} changes were cut`);
 });
