@@ -69,7 +69,8 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
   // Partitions of the disk that the loop device had before may be left, at other places.
   spawnSync('partx', ['--delete', device]);
   run('partx', '--add', device);
-  undo.push(() => run('partx', '--delete', device));
+  // Another test may have taken our mounts along into its own mount namespace: then the last one to end frees the device.
+  undo.push(() => spawnSync('partx', ['--delete', device]));
   const first = table === 'gpt' ? 2 : 1;
   const roles = ['boot', 'slot_a', 'slot_b'] as const;
   const partition = (role: (typeof roles)[number]): string => `${device}p${first + roles.indexOf(role)}`;

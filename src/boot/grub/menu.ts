@@ -67,7 +67,12 @@ export function formatMenu(kept: readonly string[]): string {
     'fi',
     'set menuentry_id_option="--id"',
     'function load_video {',
-    '  insmod all_video',
+    '  if [ "$feature_all_video_module" = y ]; then',
+    '    insmod all_video',
+    '  else',
+    '    insmod efi_gop',
+    '    insmod vbe',
+    '  fi',
     '}',
     'function gfxmode {',
     '  set gfxpayload="$1"',
@@ -104,6 +109,8 @@ export function formatSlotMenu(slot: SlotId, entry: MenuEntry, bootUuid: string)
   const files = [entry.kernel, ...entry.initrds];
   return `${[
     `menuentry '${slot}' --id '${slot}' --unrestricted {`,
+    '  load_video',
+    '  set gfxpayload=keep',
     '  insmod part_msdos',
     '  insmod part_gpt',
     '  insmod ext2',
