@@ -9,19 +9,25 @@ export type ControlChoice = { readonly reason: string } & (
   | { readonly kind: 'loader'; readonly loader: LoaderKind }
 );
 
+export interface DirectoryReasons {
+  readonly configured: string | undefined;
+  /** Undefined when nobody prepared them. */
+  readonly prepared: string | undefined;
+}
+
 export interface ChooseControl {
   /** `bootloader` of `ecu_info.yml`. */
   readonly bootloader: Bootloader;
   readonly setting: LoaderSetting;
-  /** Why directories are meant where nothing else is found; undefined when they are not. */
-  readonly directory: () => Promise<string | undefined>;
+  /** Why directories are meant: always, when they are configured, else where no loader is found. */
+  readonly directory: DirectoryReasons;
   /** Replaces the loaders of this release. */
   readonly kinds?: readonly LoaderKind[];
 }
 
 /**
- * Chooses the boot control: the one that is named, else the first loader that is found on this machine, else
- * directories, if they are meant. Changes nothing. Errors: BootError `startup_failed` when none is found; it tells what
+ * Chooses the boot control: the one that is named, else directories, if they are configured, else the first loader that
+ * is found on this machine, else directories that somebody prepared. Changes nothing. Errors: BootError `startup_failed` when none is found; it tells what
  * came close.
  */
 export async function chooseControl(choose: ChooseControl): Promise<ControlChoice> {
@@ -33,6 +39,7 @@ export async function chooseControl(choose: ChooseControl): Promise<ControlChoic
     if (loader !== undefined) return { kind: 'loader', loader, reason: named };
     throw new BootError('startup_failed', `boot control ${bootloader} is not part of this release`);
   }
+  if (directory.configured !== undefined) return { kind: 'directory', reason: directory.configured };
   const found: { readonly loader: LoaderKind; readonly reason: string }[] = [];
   const close: string[] = [];
   for (const loader of kinds) {
@@ -49,7 +56,6 @@ export async function chooseControl(choose: ChooseControl): Promise<ControlChoic
     const also = others.length === 0 ? '' : `; also found, but looked for later: ${alsoFound}`;
     return { kind: 'loader', loader: first.loader, reason: `found: ${first.reason}${also}` };
   }
-  const meant = await directory();
   const closest = close.length === 0 ? '' : `; not taken: ${close.join('; ')}`;
   if (meant !== undefined)
     return { kind: 'directory', reason: `${meant}, no boot loader was found${closest}` };

@@ -4,7 +4,7 @@ import type { Log } from '#domain/log.ts';
 import { openBlockSlots } from './block-control.ts';
 import { BootError } from './boot-error.ts';
 import type { LoaderSetting } from './boot-loader.ts';
-import type { ControlChoice } from './choose-control.ts';
+import type { ControlChoice, DirectoryReasons } from './choose-control.ts';
 import { chooseControl } from './choose-control.ts';
 import { bootDirectorySlots, readDirectorySlots } from './directory.ts';
 import type { Slots } from './slots.ts';
@@ -52,11 +52,11 @@ export function readerSetting(source: SlotsSource): LoaderSetting {
 }
 
 /** Errors: BootError `startup_failed` when there is no boot control for this ECU. */
-export function chooseBoot({ config }: SlotsSource, setting: LoaderSetting): Promise<ControlChoice> {
+export async function chooseBoot({ config }: SlotsSource, setting: LoaderSetting): Promise<ControlChoice> {
   return chooseControl({
     bootloader: config.ecuInfo.bootloader,
     setting,
-    directory: () => whyDirectories(config),
+    directory: await whyDirectories(config),
   });
 }
 
@@ -74,11 +74,15 @@ function loaderSetting({ config, log }: SlotsSource, reboot: Reboot): LoaderSett
 }
 
 /** An old file without `bootloader` gets directories only where somebody prepared them. */
-async function whyDirectories({ options, set }: SlotsSource['config']): Promise<string | undefined> {
+async function whyDirectories({ options, set }: SlotsSource['config']): Promise<DirectoryReasons> {
   const { path } = options.boot.directory;
-  if (set.some(({ name }) => name === 'boot.directory.path')) return `boot.directory.path is ${path}`;
-  return access(path).then(
-    () => `${path} is there`,
-    () => undefined,
+  const isSet = set.some(({ name }) => name === 'boot.directory.path');
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
   );
+  return {
+    configured: isSet ? `boot.directory.path is ${path}` : undefined,
+    prepared: isThere ? `${path} is there` : undefined,
+  };
 }

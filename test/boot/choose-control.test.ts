@@ -22,8 +22,13 @@ function kind(name: string, reason?: string | Error): LoaderKind {
   };
 }
 
-function choose(bootloader: Bootloader, kinds: readonly LoaderKind[], directory?: string) {
-  return chooseControl({ bootloader, setting, kinds, directory: async () => directory });
+function choose(
+  bootloader: Bootloader,
+  kinds: readonly LoaderKind[],
+  prepared?: string,
+  configured?: string,
+) {
+  return chooseControl({ bootloader, setting, kinds, directory: { prepared, configured } });
 }
 
 describe('the boot control', () => {
@@ -46,6 +51,11 @@ describe('the boot control', () => {
   it('is directories where they are meant and no loader is found', async () => {
     const choice = await choose('auto_detect', [kind('a')], '/slots is there');
     assert.deepEqual(choice, { kind: 'directory', reason: '/slots is there, no boot loader was found' });
+  });
+
+  it('is directories where they are configured, also on a machine that has a boot loader', async () => {
+    const choice = await choose('auto_detect', [kind('grub', 'grub is here')], 'unused', 'it is set');
+    assert.deepEqual(choice, { kind: 'directory', reason: 'it is set' });
   });
 
   it('is refused when nothing is found, with what came close', async () => {
