@@ -1,3 +1,4 @@
+import { layout } from './recorded-disk.ts';
 import type { LogEntry } from './write-log.ts';
 
 /** Reproducible numbers from 0 to 1 (mulberry32). */
@@ -96,9 +97,9 @@ export function* cutsIn(epoch: Epoch, entries: readonly LogEntry[], random: () =
     const tearing = random() < 0.4;
     const kept = whole.flatMap(({ position }): Survivor[] => {
       if (random() >= share) return [];
-      const sectors = entries[position]?.sectors ?? 0;
+      const { sector = 0, sectors = 0 } = entries[position] ?? {};
       return tearing && sectors > 1 && random() < 0.5
-        ? [{ position, torn: tear(sectors, random) }]
+        ? [{ position, torn: withWholeSuperblock(sector, tear(sectors, random)) }]
         : [{ position }];
     });
     yield cut(at, kept);
@@ -108,6 +109,18 @@ export function* cutsIn(epoch: Epoch, entries: readonly LogEntry[], random: () =
 function sample(values: readonly number[], most: number, random: () => number): readonly number[] {
   if (values.length <= most) return values;
   return Array.from({ length: most }, () => values[Math.floor(random() * values.length)] ?? 0);
+}
+
+/**
+ * The superblock of ext4 is two sectors with one checksum, and written in place at every mount: ext4 itself relies on a disk that
+ * writes them together, and so does everything that is on ext4. Both survive, or none.
+ */
+function withWholeSuperblock(first: number, torn: readonly number[]): readonly number[] {
+  const halves = Object.values(layout).map(({ start }) => [start + 2 - first, start + 3 - first] as const);
+  const [one, other] = halves.find((pair) => pair.some((sector) => torn.includes(sector))) ?? [];
+  if (one === undefined || other === undefined) return torn;
+  if (torn.includes(one) && torn.includes(other)) return torn;
+  return torn.filter((sector) => sector !== one && sector !== other);
 }
 
 /** The beginning of a write, its end, or sectors by chance: disks promise no more than whole sectors. */
