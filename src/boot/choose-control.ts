@@ -57,8 +57,9 @@ export async function chooseControl(choose: ChooseControl): Promise<ControlChoic
     return { kind: 'loader', loader: first.loader, reason: `found: ${first.reason}${also}` };
   }
   const closest = close.length === 0 ? '' : `; not taken: ${close.join('; ')}`;
-  if (meant !== undefined)
-    return { kind: 'directory', reason: `${meant}, no boot loader was found${closest}` };
+  if (prepared !== undefined) {
+    return { kind: 'directory', reason: `${prepared}, no boot loader was found${closest}` };
+  }
   throw new BootError(
     'startup_failed',
     'no boot control was found; name one as `bootloader` in ecu_info.yml (`bootloader: directory` boots plain ' +
