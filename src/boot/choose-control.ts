@@ -56,6 +56,7 @@ export async function chooseControl(choose: ChooseControl): Promise<ControlChoic
     const also = others.length === 0 ? '' : `; also found, but looked for later: ${alsoFound}`;
     return { kind: 'loader', loader: first.loader, reason: `found: ${first.reason}${also}` };
   }
+  const { prepared } = directory;
   const closest = close.length === 0 ? '' : `; not taken: ${close.join('; ')}`;
   if (prepared !== undefined) {
     return { kind: 'directory', reason: `${prepared}, no boot loader was found${closest}` };
