@@ -1,13 +1,13 @@
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import { authority, type EcuId } from '#domain/ecu.ts';
 import type { Log } from '#domain/log.ts';
 import type { Vehicle } from '#ecu/ecu.ts';
 import { OtaClientService } from '#gen/otaclient_v2_pb.ts';
 import { CallGate } from './call-gate.ts';
 import { defaultMaxMessageBytes } from './grpc-methods.ts';
+import { HealthService } from './health-service.ts';
 import { otaClientMethods } from './otaclient-service.ts';
 import { addReflection } from './reflection.ts';
 import { ServerError, type ServerErrorCode } from './server-error.ts';
@@ -54,15 +54,14 @@ export async function startGrpcServer(vehicle: Vehicle, options: GrpcServerOptio
     defaultBudgetMs: options.defaultBudgetMs ?? 10_000,
   };
   addMethods(server, vehicle, ownId, context);
-  const health = new HealthImplementation({ '': 'SERVING', [OtaClientService.typeName]: 'SERVING' });
-  health.addToServer(server);
+  const health = new HealthService([OtaClientService.typeName]);
+  health.addTo(server);
   if (reflection) addReflection(server);
   const port = await bind(server, options);
   return {
     port,
     [Symbol.asyncDispose]: async () => {
-      health.setStatus('', 'NOT_SERVING');
-      health.setStatus(OtaClientService.typeName, 'NOT_SERVING');
+      health.stop();
       await stop(server, options.stopLimitMs ?? 2000);
     },
   };

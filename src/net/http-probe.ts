@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import type { ProbeFailure } from '#domain/trial-end.ts';
 import { withinTime } from './probe-time.ts';
 
@@ -15,6 +15,8 @@ export async function probeHttp(
   signal: AbortSignal,
 ): Promise<ProbeFailure | undefined> {
   return withinTime('did not answer', timeoutMs, signal, async (limited) => {
+    // Loaded when it is needed: an idle daemon does without 6 MiB of HTTP client.
+    const { Agent } = await import('undici');
     // Its own connections: whatever is in the environment, no proxy.
     const agent = new Agent({ connect: { timeout: timeoutMs } });
     try {
@@ -26,6 +28,7 @@ export async function probeHttp(
 }
 
 async function ask(url: URL, dispatcher: Agent, signal: AbortSignal): Promise<ProbeFailure | undefined> {
+  const { request } = await import('undici');
   const { statusCode, body } = await request(url, { dispatcher, signal });
   if (statusCode >= 200 && statusCode < 300) {
     // A server that never ends its answer has answered all the same.

@@ -6,7 +6,7 @@ import type { Log } from '#domain/log.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import { loadTrustStore } from '#image/trust/trust-store.ts';
-import { HttpSource } from '#net/http-source.ts';
+import type { HttpSource } from '#net/http-source.ts';
 import type { HttpTuning } from '#net/http-tuning.ts';
 import { failureOf } from './failure-of.ts';
 import { persistFiles } from './persist.ts';
@@ -99,6 +99,8 @@ export class UpdateEngine implements AsyncDisposable {
   async #connect(request: ReleaseRequest): Promise<HttpSource> {
     await this[Symbol.asyncDispose]();
     const { tuning, proxy, clientVersion } = this.#options;
+    // Loaded for the first update: an idle daemon does without 6 MiB of HTTP client.
+    const { HttpSource } = await import('#net/http-source.ts');
     this.#source = new HttpSource({
       origin: request.url,
       cookies: request.cookies,

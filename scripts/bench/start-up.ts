@@ -1,0 +1,97 @@
+// How long the daemon takes until it listens, and what memory it has when idle: medians of ten starts.
+// Usage: node scripts/bench/start-up.ts [--starts 10] [--idle-ms 3000] [--root DIRECTORY]
+// DIRECTORY holds src/main.ts, and bin/node if it is an unpacked package; this project by default.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    starts: { type: 'string', default: '10' },
+    'idle-ms': { type: 'string', default: '3000' },
+    root: { type: 'string', default: join(import.meta.dirname, '../..') },
+  },
+});
+const root = resolve(values.root);
+const packaged = join(root, 'bin/node');
+const node = existsSync(packaged) ? packaged : process.execPath;
+
+/** What the issue asks for. */
+const limits = { startMs: 1000, idleMiB: 100 };
+
+const directory = mkdtempSync(join(tmpdir(), 'ota-start-up-'));
+try {
+  await writeConfiguration();
+  const first = await startOnce();
+  const starts: Start[] = [];
+  for (let i = 0; i < Number(values.starts); i++) starts.push(await startOnce());
+  const startMs = median(starts.map((start) => start.listeningMs));
+  const idleMiB = median(starts.map((start) => start.idleMiB));
+  const fastest = Math.min(...starts.map((start) => start.listeningMs));
+  process.stdout.write(`first start, nothing compiled yet: ${first.listeningMs.toFixed(0)} ms until it listens, \
+${first.idleMiB.toFixed(1)} MiB when idle
+median of ${starts.length} starts: ${startMs.toFixed(0)} ms until it listens (fastest ${fastest.toFixed(0)} ms), \
+${idleMiB.toFixed(1)} MiB when idle
+`);
+  if (startMs > limits.startMs || idleMiB > limits.idleMiB) {
+    process.stderr.write(`more than ${limits.startMs} ms or ${limits.idleMiB} MiB\n`);
+    process.exitCode = 1;
+  }
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+interface Start {
+  readonly listeningMs: number;
+  readonly idleMiB: number;
+}
+
+async function writeConfiguration(): Promise<void> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  probe.close();
+  mkdirSync(join(directory, 'slots/slot_a'), { recursive: true });
+  writeFileSync(join(directory, 'ecu_info.yml'), 'ecu_id: main\nip_addr: 127.0.0.1\nbootloader: directory\n');
+  writeFileSync(
+    join(directory, 'ota.yml'),
+    `listen: { port: ${port} }
+state: { directory: ${directory}/state }
+trust: { directory: ${directory}/trust }
+boot: { directory: { path: ${directory}/slots } }
+`,
+  );
+}
+
+async function startOnce(): Promise<Start> {
+  const begun = performance.now();
+  const files = [join(directory, 'ecu_info.yml'), join(directory, 'ota.yml')];
+  const child = spawn(node, [join(root, 'src/main.ts'), ...files], {
+    env: { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  let listeningMs = Number.NaN;
+  for await (const line of createInterface(child.stderr)) {
+    if (!line.includes('"msg":"listening"')) continue;
+    listeningMs = performance.now() - begun;
+    break;
+  }
+  await pause(Number(values['idle-ms']));
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  child.kill('SIGTERM');
+  await ended;
+  return { listeningMs, idleMiB: Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024 };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
