@@ -16,6 +16,8 @@ export const resetPlaces: ResetPlaces = {
 /** systemd puts each record into a directory of its own, and what belongs together below that. */
 const maxDepth = 3;
 const maxRecords = 1000;
+/** What pstore calls a dump of the kernel log. Others, as `console-` and `pmsg-` of ramoops, are left by every reboot. */
+const crashPrefix = 'dmesg';
 
 /**
  * The crash records (pstore) that are there, each as path, size and time of its last change: a record that was not there
@@ -32,6 +34,7 @@ export async function listCrashRecords(places = resetPlaces): Promise<string[]> 
         if (depth < maxDepth) await walk(path, depth + 1);
         continue;
       }
+      if (!entry.name.startsWith(crashPrefix)) continue;
       const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
       found.push(`${path} ${size} ${Math.round(mtimeMs)}`);
     }

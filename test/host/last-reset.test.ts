@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { listCrashRecords, watchdogsThatReset } from '#host/last-reset.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
-test('crash records are found in the kernel and where systemd puts them away', async (t) => {
+test('crash records are found in the kernel and where systemd puts them away; logs of every boot are none', async (t) => {
   const root = await scratchDirectory(t);
   const places = {
     crashRecords: [join(root, 'pstore'), join(root, 'archive'), '/does/not/exist'],
@@ -13,7 +13,13 @@ test('crash records are found in the kernel and where systemd puts them away', a
   };
   await mkdir(join(root, 'pstore'));
   await mkdir(join(root, 'archive/1700000000/001'), { recursive: true });
-  for (const path of ['pstore/dmesg-ramoops-0', 'archive/1700000000/001/dmesg-efi-1']) {
+  for (const path of [
+    'pstore/dmesg-ramoops-0',
+    'pstore/console-ramoops-0',
+    'pstore/pmsg-ramoops-0',
+    'archive/1700000000/001/dmesg-efi-1',
+    'archive/1700000000/console-ramoops-0',
+  ]) {
     await writeFile(join(root, path), 'Oops');
     await utimes(join(root, path), 7, 7);
   }

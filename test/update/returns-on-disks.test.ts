@@ -35,6 +35,9 @@ for (const status of ['shared', 'in_slot'] as const) {
       await ecu.disk.inside(2, async (root) => {
         await mkdir(join(root, 'var/log'), { recursive: true });
         await writeFile(join(root, 'var/log/messages'), 'init: token=S3CRET broken\n');
+        const archive = join(root, 'var/lib/systemd/pstore/1700');
+        await mkdir(archive, { recursive: true });
+        await writeFile(join(archive, 'dmesg.txt'), 'Kernel panic\n');
         const points = { format: 1, timeline: [{ step: 'first_boot', at: 5 }] };
         await writeFile(join(theirs(root), 'first-boot'), JSON.stringify(points));
       });
@@ -48,8 +51,10 @@ for (const status of ['shared', 'in_slot'] as const) {
       const { boxes } = await slots.withArchive('current', 'read', readBlackBoxes);
       const [box] = boxes;
       assert.ok(box !== undefined);
+      assert.equal(box.cause, 'kernel_crash');
       assert.deepEqual(box.evidence, [
         { source: '/var/log/messages', text: 'init: token=(redacted) broken\n' },
+        { source: 'crash record /var/lib/systemd/pstore/1700/dmesg.txt', text: 'Kernel panic\n' },
       ]);
       assert.ok(box.timeline.some(({ by, step }) => by === 'new' && step === 'first_boot'));
       assert.deepEqual(box.left, { slot: 'slot_b', version: '2', image_digest: imageDigest });

@@ -10,7 +10,9 @@ import type { JournalEntry } from '#update/journal.ts';
 import type { TimelinePoint } from '#update/timeline.ts';
 import { deduceCause } from './deduce.ts';
 import type { Findings } from './evidence.ts';
-import { crashRecords, logOfLastBoot, logOfThisBoot } from './evidence.ts';
+import { crashRecords, logOfThisBoot, nothing, searched } from './evidence.ts';
+import type { FailedSlot } from './failed-slot.ts';
+import { failedSlot } from './failed-slot.ts';
 import { readFirstBoot } from './first-boot-timeline.ts';
 import type { BlackBox, BlackBoxPoint } from './record.ts';
 import { newBlackBoxId, readBlackBoxes } from './store.ts';
@@ -65,7 +67,10 @@ export async function composeFromOld(facts: ReturnFacts, signal: AbortSignal): P
   const mine = unfinished(boxes, left);
   const { trial, timeline, guard } = await tracesOf(slots);
   const known = entry?.crashRecords ?? trial?.crashRecords;
-  const newCrashRecords = known === undefined ? [] : await crashRecordsSince(known, resetPlaces);
+  const crashes = known === undefined ? [] : await crashRecordsSince(known, resetPlaces);
+  const since = entry?.timeline.findLast(({ step }) => step === 'activate' || step === 'roll_back')?.at;
+  const slot = await failedSlot(slots, { since, known: trial?.crashRecords ?? [], signal });
+  const newCrashRecords = [...slot.crashRecords, ...crashes];
   const end = mine ?? trial?.end ?? guard;
   const watchdogs = await watchdogsThatReset(resetPlaces);
   const boots = trial?.boots ?? mine?.boots;
@@ -84,9 +89,10 @@ export async function composeFromOld(facts: ReturnFacts, signal: AbortSignal): P
     session_id: entry?.sessionId ?? null,
     timeline: merged(entry, mine, timeline, at),
     ...together([
-      mine ?? (await searched(() => logOfReturn(slots, entry, signal))),
+      mine ?? (await logOfReturn(slots, slot, since, signal)),
       guardLog(guard),
-      await searched(() => crashRecords(newCrashRecords, signal)),
+      slot.lastWords,
+      await searched(() => crashRecords(crashes, signal)),
     ]),
   };
 }
@@ -112,26 +118,17 @@ async function crashRecordsSince(known: readonly string[], places: ResetPlaces):
 /** The log of the boot that ended in the return, wherever this kind of slots has it. */
 async function logOfReturn(
   slots: Slots,
-  entry: JournalEntry | undefined,
+  { log }: FailedSlot,
+  since: number | undefined,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const since = entry?.timeline.findLast(({ step }) => step === 'activate' || step === 'roll_back')?.at;
   // There a boot is a start of the daemon, and both releases write into the log of the system around them.
-  if (slots.bootloader === 'directory') return logOfThisBoot(slots.activeRoot, signal, since);
-  return slots.withStandbyRoot('read', (root) => logOfLastBoot(root, since, signal));
-}
-
-/** Without evidence a black box still tells most. */
-async function searched(search: () => Promise<Findings>): Promise<Findings> {
-  try {
-    return await search();
-  } catch (error) {
-    return { evidence: [], missing: [error instanceof Error ? error.message : String(error)] };
-  }
+  if (slots.bootloader !== 'directory') return log;
+  return searched(() => logOfThisBoot(slots.activeRoot, signal, since));
 }
 
 function guardLog(guard: GuardNote | undefined): Findings {
-  if (guard === undefined || guard.journal.trim() === '') return { evidence: [], missing: [] };
+  if (guard === undefined || guard.journal.trim() === '') return nothing;
   return { evidence: [{ source: 'log kept by the guard', text: guard.journal }], missing: [] };
 }
 

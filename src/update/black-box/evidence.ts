@@ -41,12 +41,16 @@ export async function logOfLastBoot(
   return found.evidence.length > 0 ? found : orPlainLogs(found, root, signal);
 }
 
-/** The kernel's last words: the ends of crash records, as `listCrashRecords` names them. */
-export async function crashRecords(records: readonly string[], signal: AbortSignal): Promise<Findings> {
+/** The kernel's last words: the ends of crash records, as `listCrashRecords` names them, in the tree at `root`. */
+export async function crashRecords(
+  records: readonly string[],
+  signal: AbortSignal,
+  root = '',
+): Promise<Findings> {
   const found: Findings[] = [];
   for (const record of records.slice(-maxCrashRecords)) {
     const path = record.replace(/ \d+ \d+$/, '');
-    found.push(await file(`crash record ${path}`, path));
+    found.push(await file(`crash record ${path.slice(root.length)}`, path));
   }
   return gathered(found, signal);
 }
@@ -60,6 +64,21 @@ async function orPlainLogs(found: Findings, root: string, signal: AbortSignal): 
   for (const path of plainLogs) plain.push(await file(path, await resolveInRoot(root, path)));
   const told = plain.filter(({ evidence }) => evidence.length > 0);
   return gathered(told.length > 0 ? told : [found, ...plain], signal);
+}
+
+/** Without evidence a black box still tells most. */
+export async function searched(search: () => Promise<Findings>): Promise<Findings> {
+  try {
+    return await search();
+  } catch (error) {
+    return notFound(error);
+  }
+}
+
+export const nothing: Findings = { evidence: [], missing: [] };
+
+export function notFound(error: unknown): Findings {
+  return { evidence: [], missing: [error instanceof Error ? error.message : String(error)] };
 }
 
 async function file(source: string, path: string): Promise<Findings> {

@@ -5,7 +5,7 @@ const gone = '(redacted)';
 const secretName =
   '[\\w-]{0,40}(?:cookies?|set-cookie|authorization|proxy-authorization|x-api-key|api[_-]?key|access[_-]?key|private[_-]?key|' +
   '(?:access|auth|id|refresh|bearer|session|csrf)?[_-]?token|pass(?:word|wd|phrase)?|pwd|secret|credentials?|' +
-  'signature|session(?:[_-]?id)?|cloudfront-(?:policy|signature|key-pair-id))';
+  'signature|cloudfront-(?:policy|signature|key-pair-id))';
 
 /** Each with what takes its place. None can take more than linear time: what they repeat ends at a fixed character. */
 const rules: readonly (readonly [RegExp, string])[] = [

@@ -37,6 +37,7 @@ test('an ordinary log stays as it is', () => {
     'Nov 22 22:30:01 ecu systemd[1]: Started Session 3 of User root.',
     'check web ended with exit code 7, and wrote: port 8080 closed',
     'http://10.0.0.9:8080/2.0/ is reached by http://proxy:3128/',
+    '{"level":30,"ecu":"main","sessionId":"1795336170-2-1f2e3d4c","msg":"step verify"}',
     'kernel: Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
   ]) {
     assert.equal(redacted(text), text);
