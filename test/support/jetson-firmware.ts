@@ -12,35 +12,48 @@ chain=bootloader
 if [ "$1" = -t ]; then chain=$2; shift 2; fi
 verb=$1
 echo "$chain $*" >> calls
-case $(cat mood) in
+read -r mood < mood; read -r style < style; read -r current < current
+case $mood in
   failing) echo "Error: cannot open /dev/mem" >&2; exit 1 ;;
   hanging) sleep 60 ;;
 esac
-letter() { [ "$1" = 0 ] && echo A || echo B; }
-status() { if [ "$(cat tries-$1)" = 0 ]; then echo unbootable; else echo normal; fi; }
+letter() { [ "$1" = 0 ] && letter=A || letter=B; }
+status() {
+  status=normal
+  letter $1
+  for variable in efivars/RootfsStatusSlot$letter-*; do
+    if [ $chain = rootfs ] && [ -e $variable ]; then
+      [ "$(od -An -tu1 -j4 -N1 $variable | tr -d ' ')" = 0 ] || status=unbootable
+      return
+    fi
+  done
+  read -r tries < tries-$1
+  [ $tries = 0 ] && status=unbootable
+}
 case $verb in
-  get-current-slot) cat current ;;
-  is-unified-enabled) exit $(cat unified) ;;
+  get-current-slot) echo $current ;;
+  is-unified-enabled) read -r unified < unified; exit $unified ;;
   set-active-boot-slot)
-    [ $(cat mood) = lying ] && exit 0
+    [ $mood = lying ] && exit 0
     echo $2 > active-$chain; [ -e sticky ] || echo 3 > tries-$2 ;;
   set-slot-as-unbootable) echo 0 > tries-$2 ;;
-  mark-boot-successful) [ $# = 1 ] || exit 1; echo 3 > tries-$(cat current) ;;
-  verify) echo 3 > tries-$(cat current); echo "Info: variable BootChainFwStatus is not found." ;;
+  mark-boot-successful) [ $# = 1 ] || exit 1; echo 3 > tries-$current ;;
+  verify) echo 3 > tries-$current; echo "Info: variable BootChainFwStatus is not found." ;;
   dump-slots-info)
-    active=$(cat active-$chain)
-    if [ $(cat style) = r32 ]; then
+    read -r active < active-$chain
+    if [ $style = r32 ]; then
       echo "magic:0x43424e00,             version: 3             features: 3             num_slots: 2"
       for slot in 0 1; do
         priority=14; [ $slot = $active ] && priority=15
-        echo "slot: $slot,             priority: $priority,             suffix: _a,             retry_count: $(cat tries-$slot),             boot_successful: 1"
+        read -r tries < tries-$slot
+        echo "slot: $slot,             priority: $priority,             suffix: _a,             retry_count: $tries,             boot_successful: 1"
       done
     else
-      [ $chain = bootloader ] && echo "Current version: $(cat version)"
-      echo "Current $chain slot: $(letter $(cat current))"
-      echo "Active $chain slot: $(letter $active)"
+      if [ $chain = bootloader ]; then read -r version < version; echo "Current version: $version"; fi
+      letter $current; echo "Current $chain slot: $letter"
+      letter $active; echo "Active $chain slot: $letter"
       echo "num_slots: 2"
-      for slot in 0 1; do echo "slot: $slot,             status: $(status $slot)"; done
+      for slot in 0 1; do status $slot; echo "slot: $slot,             status: $status"; done
     fi ;;
   *) exit 1 ;;
 esac
@@ -49,13 +62,18 @@ esac
 /** A Jetson's firmware in a directory: it boots the active slot, counts attempts, and goes to the other after the last. */
 export class JetsonFirmware {
   readonly #directory: string;
+  /** Where the firmware's variables are, when there are any. */
+  readonly efivars: string;
 
   private constructor(directory: string) {
     this.#directory = directory;
+    this.efivars = join(directory, 'efivars');
   }
 
   static async onPath(t: TestContext): Promise<JetsonFirmware> {
-    const firmware = new JetsonFirmware(await programsOnPath(t, { nvbootctrl }));
+    const firmware = new JetsonFirmware(
+      await programsOnPath(t, { nvbootctrl, chattr: 'echo "chattr $*" >> calls' }),
+    );
     const start = {
       current: '0',
       'active-bootloader': '0',

@@ -11,6 +11,7 @@ import { installExtlinux } from './extlinux.ts';
 import { findJetsonSlots } from './jetson-slots.ts';
 import type { Chain } from './nvbootctrl.ts';
 import { Nvbootctrl, slotNumbers } from './nvbootctrl.ts';
+import { efivarsDirectory, resetRootfsStatus } from './rootfs-status.ts';
 
 /** Jetson Linux before R34, whose boot loader is CBoot. */
 export const jetsonCboot = jetson('jetson-cboot');
@@ -54,7 +55,15 @@ async function open(
   }
   const running = await tool.currentSlot(unified ? 'bootloader' : 'rootfs');
   const devices = await findJetsonSlots(running, setting);
-  const loader = new JetsonLoader({ name, booted: running, devices, tool, unified, setting });
+  const loader = new JetsonLoader({
+    name,
+    booted: running,
+    devices,
+    tool,
+    unified,
+    setting,
+    efivars: efivarsDirectory,
+  });
   if (role === 'daemon') await loader.beginTrial();
   return loader;
 }
@@ -66,6 +75,8 @@ interface JetsonParts {
   readonly tool: Nvbootctrl;
   readonly unified: boolean;
   readonly setting: LoaderSetting;
+  /** Where the firmware's variables are seen. */
+  readonly efivars: string;
 }
 
 /**
@@ -82,14 +93,16 @@ export class JetsonLoader implements BootLoader {
   readonly #tool: Nvbootctrl;
   readonly #unified: boolean;
   readonly #setting: LoaderSetting;
+  readonly #efivars: string;
 
-  constructor({ name, booted, devices, tool, unified, setting }: JetsonParts) {
+  constructor({ name, booted, devices, tool, unified, setting, efivars }: JetsonParts) {
     this.name = name;
     this.booted = booted;
     this.devices = devices;
     this.#tool = tool;
     this.#unified = unified;
     this.#setting = setting;
+    this.#efivars = efivars;
   }
 
   /** On the first boot of a release: whatever happens from here on, the next boot takes the old one. */
@@ -126,6 +139,7 @@ export class JetsonLoader implements BootLoader {
 
   async tryOnce(slot: SlotId): Promise<void> {
     await this.#activate(slot);
+    if (this.name === 'jetson-uefi') await this.#makeBootable(slot);
   }
 
   async makeDefault(slot: SlotId): Promise<void> {
@@ -155,6 +169,21 @@ export class JetsonLoader implements BootLoader {
     if (status !== 'UPDATING' && status !== 'ROLLBACKING') return false;
     const expected = await files.slotInUse();
     return expected === '' || expected === this.booted;
+  }
+
+  /** The root file systems have a status of their own on UEFI, whatever their slots are switched by. */
+  async #makeBootable(slot: SlotId): Promise<void> {
+    const held = await this.#tool.heldUnbootable();
+    if (!held.includes(slot)) return;
+    const { activeRoot, options } = this.#setting;
+    const timeoutMs = options.toolTimeoutMs;
+    await resetRootfsStatus(slot, { activeRoot, efivars: this.#efivars, timeoutMs });
+    if (!(await this.#tool.heldUnbootable()).includes(slot)) return;
+    throw new BootError(
+      'switch_failed',
+      `the firmware goes on holding the root file system of ${slot} for unbootable after its variable was reset; ` +
+        'restart this ECU, and update again',
+    );
   }
 
   /** The root file system first: with the firmware's chain alone the old root would be booted by the new firmware. */

@@ -67,6 +67,13 @@ export class Nvbootctrl {
     return parseSlotsInfo(await this.#ask(chain, ['dump-slots-info'], code));
   }
 
+  /** Slots whose root file system the firmware would not boot; none where the tool does not tell. */
+  async heldUnbootable(): Promise<readonly SlotId[]> {
+    const args = ['-t', 'rootfs', 'dump-slots-info'];
+    const { exitCode, stdout } = await runBootTool(this.#tool, args, 'switch_failed');
+    return exitCode === 0 ? parseSlotsInfo(stdout).unbootable : [];
+  }
+
   /** Has the firmware boot `slot` next, and reads back that it will. */
   async activate(chain: Chain, slot: SlotId): Promise<void> {
     await this.#ask(chain, ['set-active-boot-slot', slotNumbers[slot]], 'switch_failed');
@@ -83,8 +90,8 @@ export class Nvbootctrl {
     if (!unbootable.includes(slot)) return;
     throw new BootError(
       'switch_failed',
-      `the firmware holds ${name} for unbootable after failed boots; reset its RootfsStatusSlot variable as the ` +
-        'Jetson Linux guide describes, then update again',
+      `the firmware holds ${name} for unbootable, although it was just activated; look at \`nvbootctrl ` +
+        'dump-slots-info`, and repair the firmware of that slot with the tools of Jetson Linux',
     );
   }
 
@@ -121,9 +128,10 @@ export function parseSlotsInfo(text: string): SlotsInfo {
       return digits === undefined ? undefined : Number(digits);
     };
     if (id === undefined) return [];
-    const status = /\bstatus:\s*(\w+)/.exec(line)?.[1] ?? 'normal';
+    const status = /\bstatus:\s*(\w+)/.exec(line)?.[1];
     const [priority, tries] = [field('priority'), field('retry_count')];
-    return [{ id, priority, unbootable: status !== 'normal' || priority === 0 || tries === 0 }];
+    const unbootable = status === undefined ? priority === 0 || tries === 0 : status !== 'normal';
+    return [{ id, priority, unbootable }];
   });
   return {
     active: letter === undefined ? highest(slots) : letter === 'A' ? 'slot_a' : 'slot_b',

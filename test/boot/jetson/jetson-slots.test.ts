@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { openBlockSlots } from '#boot/block-control.ts';
 import { jetsonUefi } from '#boot/jetson/jetson.ts';
 import { findJetsonSlots } from '#boot/jetson/jetson-slots.ts';
+import { lookAtRollback } from '#update/rollback/look-at-rollback.ts';
 import { JetsonFirmware } from '../../support/jetson-firmware.ts';
 import { loaderSetting } from '../../support/loader-setting.ts';
 import { LoopDisk, whyNoLoopDisks } from '../../support/loop-disk.ts';
@@ -59,11 +60,22 @@ describe('slots of a Jetson', { skip: whyNoLoopDisks() }, () => {
     await firmware.set('current', '1');
     await firmware.set('active-bootloader', '1');
     const root = disk.mount(2);
+    await writeFile(join(root, 'boot/x'), '');
     const setting = loaderSetting(root, { mountDirectory: join(disk.directory, 'mounts') });
     const slots = await openBlockSlots(await jetsonUefi.open(setting, 'daemon'), setting, 'daemon');
     try {
       assert.deepEqual(await slots.judge(), { kind: 'ordinary', status: 'SUCCESS', failure: undefined });
       assert.equal((await slots.rollbackTarget()).id, 'slot_a');
+      const reader = await openBlockSlots(await jetsonUefi.open(setting, 'reader'), setting, 'reader');
+      try {
+        const outlook = await lookAtRollback(reader, ['/boot/x'], new AbortController().signal);
+        assert.deepEqual(
+          [outlook.refusal, outlook.files],
+          [undefined, [{ change: 'new', path: '/boot/x', bytes: 0 }]],
+        );
+      } finally {
+        await reader[Symbol.asyncDispose]();
+      }
       await slots.rollBack();
       assert.equal(await firmware.get('active-bootloader'), '0');
     } finally {

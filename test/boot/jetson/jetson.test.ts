@@ -32,7 +32,9 @@ async function jetson(t: TestContext, name: 'jetson-cboot' | 'jetson-uefi', unif
     setting,
     start: async (booted = 'slot_a') => {
       const tool = new Nvbootctrl(setting.options.toolTimeoutMs);
-      const loader = new JetsonLoader({ name, booted, devices: slotDevices(), tool, unified, setting });
+      const devices = slotDevices();
+      const { efivars } = firmware;
+      const loader = new JetsonLoader({ name, booted, devices, tool, unified, setting, efivars });
       await loader.beginTrial();
       return loader;
     },
@@ -148,8 +150,32 @@ test('a tool that lies, fails or hangs is named, and so is a slot that the firmw
   await firmware.set('sticky', 'yes');
   await assert.rejects(
     loader.tryOnce('slot_b'),
-    bootError('switch_failed', /slot 1 \(slot_b\).*unbootable.*RootfsStatusSlot/),
+    bootError('switch_failed', /slot 1 \(slot_b\) of the bootloader for unbootable.*repair the firmware/),
   );
+});
+
+test('a slot whose root file system failed before is made bootable for the next release', async (t) => {
+  const { firmware, root, start } = await jetson(t, 'jetson-uefi');
+  const variable = join(firmware.efivars, 'RootfsStatusSlotB-781e084c-a330-417c-b678-38e696380cb9');
+  await mkdir(firmware.efivars);
+  await mkdir(join(root, 'etc'));
+  await writeFile(variable, Buffer.from([7, 0, 0, 0, 0xff, 0, 0, 0]));
+  await writeFile(
+    join(root, 'etc/nv_boot_control.conf'),
+    'TNSPEC x\nTEGRA_OTA_BOOT_DEVICE /dev/mmcblk0boot0\n',
+  );
+  const loader = await start();
+  await assert.rejects(
+    loader.tryOnce('slot_b'),
+    bootError('switch_failed', /not keep its variables in QSPI/),
+  );
+  assert.equal((await readFile(variable))[4], 0xff, 'elsewhere it is not touched');
+  await writeFile(join(root, 'etc/nv_boot_control.conf'), 'TEGRA_OTA_BOOT_DEVICE /dev/mtdblock0\n');
+  await loader.tryOnce('slot_b');
+  assert.deepEqual(await readFile(variable), Buffer.from([7, 0, 0, 0, 0, 0, 0, 0]));
+  const calls = await firmware.get('calls');
+  assert.match(calls, /chattr -i \S+RootfsStatusSlotB\S+\nchattr \+i /);
+  assert.equal(await firmware.boot('bootloader', () => true), '1');
 });
 
 test('a boot choice that cannot be set back is logged, and does not stop the trial', async (t) => {
