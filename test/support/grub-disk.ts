@@ -23,6 +23,10 @@ export interface GrubDisk {
   readonly boot: string;
   /** Device node of a partition, by its role. */
   readonly partition: (role: 'boot' | SlotId) => string;
+  /** A file of the boot partition as a boot loader sees it: as it lies on the disk, without what is in the journal only. */
+  readonly onDisk: (path: string) => string;
+  /** The shell command that writes it out. */
+  readonly onDiskCommand: (path: string) => string;
   readonly uuid: (role: 'boot' | SlotId) => string;
   /** Runs a program that has to succeed. */
   readonly run: (...argv: readonly [string, ...string[]]) => string;
@@ -35,7 +39,7 @@ const espType = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
 export function noGrubDisk(): string | false {
   if (process.geteuid?.() !== 0) return 'needs root, for loop devices';
   if (!existsSync('/dev/loop-control')) return 'needs loop devices';
-  return missingPrograms('losetup', 'sfdisk', 'partx', 'mkfs.ext4', 'blkid', 'fsfreeze');
+  return missingPrograms('losetup', 'sfdisk', 'partx', 'mkfs.ext4', 'blkid', 'fsfreeze', 'debugfs');
 }
 
 /** The disk is gone after the test. */
@@ -89,7 +93,12 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
   await mkdir(join(boot, 'grub'));
   const uuid = (role: (typeof roles)[number]): string =>
     run('blkid', '-p', '-o', 'value', '-s', 'UUID', partition(role)).trim();
-  return { device, root, boot, partition, uuid, run };
+  const sector = run('partx', '--show', '--noheadings', '--output', 'START', '--nr', String(first), image);
+  // The file behind the loop device: reading the device would make the kernel write what it holds back.
+  const onDiskCommand = (path: string): string =>
+    `debugfs -R 'cat ${path}' '${image}?offset=${Number(sector) * 512}'`;
+  const onDisk = (path: string): string => run('sh', '-c', onDiskCommand(path));
+  return { device, root, boot, partition, onDisk, onDiskCommand, uuid, run };
 }
 
 function makeFilesystem(type: string, node: string): void {

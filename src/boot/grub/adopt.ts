@@ -19,7 +19,7 @@ const menuName = 'grub.cfg';
 const maxMenuBytes = 1024 * 1024;
 
 /** Whose menu a disk is booted with. */
-export type MenuOrigin =
+type MenuOrigin =
   | 'ours'
   /** An existing client's since 3.14: `ota-slot_a.cfg` and `ota-slot_b.cfg`. */
   | 'slot_folders'
@@ -28,14 +28,14 @@ export type MenuOrigin =
   /** A distribution's, made by grub-mkconfig. */
   | 'distribution';
 
-export interface Adoption {
+interface Adoption {
   readonly setting: LoaderSetting;
   readonly layout: GrubLayout;
   readonly environment: GrubenvFile;
 }
 
 /** Errors: those of the file system. */
-export async function menuOrigin({ grubDirectory }: GrubLayout): Promise<MenuOrigin> {
+async function menuOrigin({ grubDirectory }: GrubLayout): Promise<MenuOrigin> {
   const link = (await entryAt(join(grubDirectory, menuName)))?.isSymbolicLink();
   if (link) return 'partition_folders';
   const text = await menuText(grubDirectory);

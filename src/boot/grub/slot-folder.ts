@@ -2,6 +2,7 @@ import { link, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { SlotId } from '#boot/slots.ts';
+import { describeDevice } from '#host/block-device.ts';
 import { copyDurably, makeDirectoryDurably, readAtMost, removeDurably } from '#host/durable-file.ts';
 import { entryAt } from '#host/entry-at.ts';
 import { sameContent } from '#host/same-content.ts';
@@ -31,11 +32,14 @@ export function slotFolder({ partition }: GrubLayout, slot: SlotId): string {
   return join(partition.mountPoint, `ota-${slot}`);
 }
 
-/** What GRUB would boot for a slot; undefined when there is nothing whole: no entry, or a file of it is missing. */
+/**
+ * What GRUB would boot for a slot; undefined when there is nothing whole: no entry, a file of it is missing, or its root
+ * is not the file system that is in the slot now.
+ */
 export async function bootableEntry(layout: GrubLayout, slot: SlotId): Promise<MenuEntry | undefined> {
   const bytes = await readAtMost(join(layout.grubDirectory, slotMenuName(slot)), maxMenuBytes);
   const [entry] = parseMenu(bytes?.toString('utf8') ?? '');
-  if (entry === undefined) return undefined;
+  if (entry === undefined || !(await rootIs(layout, slot, entry))) return undefined;
   for (const path of [entry.kernel, ...entry.initrds]) {
     const found = await stat(join(layout.partition.mountPoint, path), { throwIfNoEntry: false }).catch(
       () => undefined,
@@ -95,6 +99,20 @@ export async function replaceMenu(
 /** From here on GRUB neither boots a slot nor falls back to it. */
 export async function withdrawMenu(layout: GrubLayout, slot: SlotId, signal: AbortSignal): Promise<void> {
   await removeSettled(layout.partition, join(layout.grubDirectory, slotMenuName(slot)), signal);
+}
+
+/** Whether an entry names what is in the slot now, which may have been made anew since the start. */
+async function rootIs(layout: GrubLayout, slot: SlotId, entry: MenuEntry): Promise<boolean> {
+  const { filesystem, partUuid } = await describeDevice(
+    layout.devices[slot].path,
+    new AbortController().signal,
+  );
+  if (filesystem === undefined) return false;
+  const named = /^root=(UUID|PARTUUID)=(.+)$/.exec(
+    entry.arguments.find((word) => word.startsWith('root=')) ?? '',
+  );
+  if (named === null) return true;
+  return named[2]?.toLowerCase() === (named[1] === 'UUID' ? filesystem.uuid.toLowerCase() : partUuid);
 }
 
 /** Kernels that the slot had before make room, if they have to. */

@@ -121,6 +121,17 @@ describe('a disk of a distribution', { skip: noGrubDisk() }, () => {
     assert.deepEqual(await inodes(), first);
   });
 
+  it('gets a new entry for a slot that was installed anew, where the boot partition was not', async (t) => {
+    const disk = await grubDisk(t);
+    await distributionDisk(disk);
+    const path = join(disk.boot, 'grub/ota-slot_a.cfg');
+    await open(disk);
+    const entry = await readFile(path, 'utf8');
+    await writeFile(path, entry.replaceAll(disk.uuid('slot_a'), '01234567-89ab-cdef-0123-456789abcdef'));
+    await open(disk);
+    assert.equal(await readFile(path, 'utf8'), entry);
+  });
+
   it('is taken over again when grub-mkconfig has run, and keeps its choice', async (t) => {
     const disk = await grubDisk(t);
     await distributionDisk(disk);
