@@ -118,7 +118,7 @@ export class Nvbootctrl {
  * Reads `dump-slots-info`. Since R34, and late R32, it names the active slot; before, the one with the highest priority
  * is booted.
  */
-export function parseSlotsInfo(text: string): SlotsInfo {
+function parseSlotsInfo(text: string): SlotsInfo {
   const letter = /^Active (?:bootloader|rootfs) slot:\s*([AB])\b/m.exec(text)?.[1];
   const slots = text.split('\n').flatMap((line) => {
     const number = /^\s*slot:\s*([01])\b/.exec(line)?.[1];
