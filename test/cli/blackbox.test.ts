@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { SlotArchive } from '#boot/slot-archive.ts';
+import { blackboxCommand } from '#cli/blackbox.ts';
+import { quarantineCommand } from '#cli/quarantine.ts';
 import type { BlackBox } from '#update/black-box/record.ts';
 import { writeBlackBox } from '#update/black-box/store.ts';
-import type { OtaRun } from '../support/run-ota.ts';
-import { runOta } from '../support/run-ota.ts';
+import type { CommandRun } from '../support/captured-command.ts';
+import { captured } from '../support/captured-command.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 const box: BlackBox = {
@@ -41,7 +43,9 @@ async function openEcu(t: TestContext) {
   await writeFile(join(directory, 'ecu_info.yml'), 'ecu_id: main\nbootloader: directory\n');
   await writeFile(join(directory, 'ota.yml'), `boot: { directory: { path: ${slots} } }\n`);
   const files = ['--ecu-info', join(directory, 'ecu_info.yml'), '--options', join(directory, 'ota.yml')];
-  const ota = (...args: string[]): Promise<OtaRun> => runOta(t, [...args, ...files]);
+  const commands = { blackbox: blackboxCommand, quarantine: quarantineCommand };
+  const ota = (name: keyof typeof commands, ...args: string[]): Promise<CommandRun> =>
+    captured(commands[name], [...args, ...files]);
   return { slots, archive: new SlotArchive(join(slots, 'status/slot_a')), ota };
 }
 
@@ -146,7 +150,8 @@ test('blackbox and quarantine are told what they do not know, with 1 or 2', asyn
     [['quarantine', 'list'], 2, /"list" is not expected here; try "clear"/],
   ] as const;
   for (const [args, expected, pattern] of cases) {
-    const { code, stdout, stderr } = await ota(...args);
+    const [name, ...rest] = args;
+    const { code, stdout, stderr } = await ota(name, ...rest);
     assert.deepEqual([code, stdout], [expected, ''], args.join(' '));
     assert.match(stderr, pattern);
   }
