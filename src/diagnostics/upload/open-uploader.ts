@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
-import { PutClient } from '#net/put-client.ts';
 import { Uploader, type UploadSpool } from './uploader.ts';
 
 const gateMs = 5000;
@@ -41,6 +40,8 @@ export async function openUploader(
     log.error({ err: error }, 'nothing is uploaded: a file of diagnostics.upload cannot be read');
     return undefined;
   }
+  // Loaded where there is somebody to upload to: a daemon without does without 6 MiB of HTTP client.
+  const { PutClient } = await import('#net/put-client.ts');
   const client = new PutClient({
     tls,
     connectTimeoutMs: 10_000,
