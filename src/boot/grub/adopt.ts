@@ -13,7 +13,7 @@ import type { GrubEnvironment, GrubenvFile } from './grubenv.ts';
 import type { GrubLayout } from './layout.ts';
 import { takeOverStatus } from './legacy.ts';
 import { defaultMenuName, formatDefaultMenu, formatMenu, isOwnMenu, keptLines, showsSlots } from './menu.ts';
-import { bootableEntry, putKernel, replaceMenu, slotFolder } from './slot-folder.ts';
+import { bootableEntry, entryOf, putKernel, replaceMenu, slotFolder } from './slot-folder.ts';
 
 const menuName = 'grub.cfg';
 const maxMenuBytes = 1024 * 1024;
@@ -62,6 +62,7 @@ export async function adopt({ setting, layout, environment }: Adoption, signal: 
       layout,
       activeRoot: setting.activeRoot,
       menu,
+      before: await entryOf(layout, slot),
       added: setting.options.kernelArguments,
     };
     const source = await findBootSource(slot, find);

@@ -17,6 +17,8 @@ export interface FindSource {
   readonly activeRoot: string;
   /** The grub.cfg that is in force. */
   readonly menu: string;
+  /** The entry that the slot had, usable or not. */
+  readonly before: MenuEntry | undefined;
   /** Words to add to the command line. */
   readonly added: string;
 }
@@ -47,6 +49,7 @@ export async function findBootSource(slot: SlotId, find: FindSource): Promise<Bo
     found.arguments ??
     (await defaultArguments(activeRoot)) ??
     ofSlot[0]?.arguments ??
+    find.before?.arguments ??
     [];
   return { ...found, arguments: slotArguments(words, uuid, added) };
 }

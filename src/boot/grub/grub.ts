@@ -16,7 +16,7 @@ import { defaultArguments, slotArguments } from './kernel-arguments.ts';
 import type { GrubLayout } from './layout.ts';
 import { readLayout, requireWritable } from './layout.ts';
 import { defaultMenuName, formatDefaultMenu, slotMenuName } from './menu.ts';
-import { bootableEntry, putKernel, replaceMenu, slotFolder, withdrawMenu } from './slot-folder.ts';
+import { bootableEntry, putKernel, replaceMenu, slotFolder, slotNames, withdrawMenu } from './slot-folder.ts';
 
 const never = new AbortController().signal;
 
@@ -54,6 +54,7 @@ class GrubLoader implements BootLoader {
   readonly booted: SlotId;
   readonly devices: BootLoader['devices'];
   readonly status: StatusPlace;
+  readonly slotNames = slotNames;
   readonly #setting: LoaderSetting;
   readonly #layout: GrubLayout;
   readonly #environment: GrubenvFile;

@@ -5,7 +5,7 @@ import type { SlotId } from '#boot/slots.ts';
 import { slotIds } from '#boot/slots.ts';
 import { makeDirectoryDurably, readAtMost, removeDurably, writeDurably } from '#host/durable-file.ts';
 import type { GrubLayout } from './layout.ts';
-import { slotFolder } from './slot-folder.ts';
+import { slotFolder, slotNames } from './slot-folder.ts';
 
 const maxStatusBytes = 64 * 1024;
 
@@ -35,7 +35,9 @@ export async function takeOverStatus(layout: GrubLayout): Promise<void> {
     for (const name of statusFiles) {
       const bytes = await readAtMost(join(from, name), maxStatusBytes);
       const text = bytes?.toString('utf8') ?? '';
-      const value = name === 'slot_in_use' ? (slotOfDevice(layout, text.trim(), '') ?? '') : text;
+      const slotInUse = slotOfDevice(layout, text.trim(), '');
+      const named = slotInUse === undefined ? '' : slotNames[slotInUse];
+      const value = name === 'slot_in_use' ? named : text;
       if (value === '') await removeDurably(join(to, name));
       else await writeDurably(join(to, name), value);
     }

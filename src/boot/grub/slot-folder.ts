@@ -27,9 +27,18 @@ const blockBytes = 4096;
 /** What a kernel package puts into `/boot`. */
 const kernelFile = /^(?:vmlinuz|initrd\.img|initrd|initramfs|System\.map|config)-|\.(?:img|cpio)$/;
 
+/** What existing clients call the slots in `slot_in_use`, since they keep a folder for each. */
+export const slotNames = { slot_a: 'ota-slot_a', slot_b: 'ota-slot_b' } as const;
+
 /** The folder of a slot on the boot partition: its kernel and its status files. */
 export function slotFolder({ partition }: GrubLayout, slot: SlotId): string {
-  return join(partition.mountPoint, `ota-${slot}`);
+  return join(partition.mountPoint, slotNames[slot]);
+}
+
+/** The entry of a slot, whether it can be booted or not. */
+export async function entryOf(layout: GrubLayout, slot: SlotId): Promise<MenuEntry | undefined> {
+  const bytes = await readAtMost(join(layout.grubDirectory, slotMenuName(slot)), maxMenuBytes);
+  return parseMenu(bytes?.toString('utf8') ?? '')[0];
 }
 
 /**
@@ -37,8 +46,7 @@ export function slotFolder({ partition }: GrubLayout, slot: SlotId): string {
  * is not the file system that is in the slot now.
  */
 export async function bootableEntry(layout: GrubLayout, slot: SlotId): Promise<MenuEntry | undefined> {
-  const bytes = await readAtMost(join(layout.grubDirectory, slotMenuName(slot)), maxMenuBytes);
-  const [entry] = parseMenu(bytes?.toString('utf8') ?? '');
+  const entry = await entryOf(layout, slot);
   if (entry === undefined || !(await rootIs(layout, slot, entry))) return undefined;
   for (const path of [entry.kernel, ...entry.initrds]) {
     const found = await stat(join(layout.partition.mountPoint, path), { throwIfNoEntry: false }).catch(

@@ -45,12 +45,12 @@ async function said(disk: GrubDisk, slot: SlotId): Promise<readonly (string | un
 const menuPath = (disk: GrubDisk): string => join(disk.boot, 'grub/grub.cfg');
 
 const updatedToB = {
-  slot_a: { status: 'FAILURE', version: '1', slotInUse: 'slot_b' },
-  slot_b: { status: 'SUCCESS', version: '2', slotInUse: 'slot_b' },
+  slot_a: { status: 'FAILURE', version: '1', slotInUse: 'ota-slot_b' },
+  slot_b: { status: 'SUCCESS', version: '2', slotInUse: 'ota-slot_b' },
 };
 const triedB = {
-  slot_a: { status: 'FAILURE', version: '1', slotInUse: 'slot_b' },
-  slot_b: { status: 'UPDATING', version: '2', slotInUse: 'slot_b' },
+  slot_a: { status: 'FAILURE', version: '1', slotInUse: 'ota-slot_b' },
+  slot_b: { status: 'UPDATING', version: '2', slotInUse: 'ota-slot_b' },
 };
 const oldUpdatedToB = {
   slot_a: { status: 'FAILURE', version: '1', slotInUse: 'sda3' },
@@ -153,8 +153,8 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     assert.ok(isOwnMenu(await readFile(menuPath(disk), 'utf8')));
     assert.deepEqual(await Promise.all([booted(disk, 'slot_a'), booted(disk, 'slot_b')]), entries);
     assert.deepEqual(await variables(disk), { saved_entry: 'slot_b', next_entry: '', kept: 'yes' });
-    assert.deepEqual(await said(disk, 'slot_a'), ['FAILURE', '1', 'slot_b']);
-    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_a'), ['FAILURE', '1', 'ota-slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
   });
 
   it('with slot folders, at the first start of a release that it installed, keeps the old one as the default', async (t) => {
@@ -162,7 +162,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     await slotFoldersDisk(disk, 'slot_b', triedB, { saved_entry: 'slot_a', next_entry: '' });
     await open(disk);
     assert.equal((await variables(disk))['saved_entry'], 'slot_a');
-    assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'ota-slot_b']);
   });
 
   it('with partition folders is taken over with status, version and both kernels; its files stay', async (t) => {
@@ -184,8 +184,8 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
       'kernel 5.4.0-1-generic',
       'initrd 5.4.0-1-generic',
     ]);
-    assert.deepEqual(await said(disk, 'slot_a'), ['FAILURE', '1', 'slot_b']);
-    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_a'), ['FAILURE', '1', 'ota-slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
   });
 
   it('with partition folders, at the first start of a release that it installed, keeps the old one as the default', async (t) => {
@@ -201,7 +201,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
       'kernel 5.4.0-2-generic',
       'initrd 5.4.0-2-generic',
     ]);
-    assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'ota-slot_b']);
   });
 
   it('boots by the old menu until ours is whole, wherever taking it over is cut off', async (t) => {
@@ -231,7 +231,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
       assert.equal((await variables(disk))['saved_entry'], 'slot_b');
     }
     assert.ok(limit > 2 && limit < 40, `taken over after ${limit} steps`);
-    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
     const names = Object.keys(await filesBelow(disk.boot));
     assert.deepEqual(
       names.filter((name) => name.includes('.ota-tmp-')),
@@ -247,6 +247,6 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     const { files, words } = await booted(disk, 'slot_b');
     assert.deepEqual(files, ['kernel 5.15.0-2-generic', 'initrd 5.15.0-2-generic']);
     assert.equal(words[0], `root=UUID=${disk.uuid('slot_b')}`);
-    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
   });
 });
