@@ -147,7 +147,11 @@ describe('a disk of a distribution', { skip: noGrubDisk() }, () => {
 describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
   it('with slot folders is taken over with status, menu entries and choice', async (t) => {
     const disk = await grubDisk(t, { booted: 'slot_b' });
-    await slotFoldersDisk(disk, 'slot_b', updatedToB, { saved_entry: 'slot_b', next_entry: '', kept: 'yes' });
+    await slotFoldersDisk(disk, 'slot_b', updatedToB, {
+      saved_entry: 'ota-slot_b',
+      next_entry: '',
+      kept: 'yes',
+    });
     const entries = await Promise.all([booted(disk, 'slot_a'), booted(disk, 'slot_b')]);
     await open(disk);
     assert.ok(isOwnMenu(await readFile(menuPath(disk), 'utf8')));
@@ -159,7 +163,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
 
   it('with slot folders, at the first start of a release that it installed, keeps the old one as the default', async (t) => {
     const disk = await grubDisk(t, { booted: 'slot_b' });
-    await slotFoldersDisk(disk, 'slot_b', triedB, { saved_entry: 'slot_a', next_entry: '' });
+    await slotFoldersDisk(disk, 'slot_b', triedB, { saved_entry: 'ota-slot_a', next_entry: '' });
     await open(disk);
     assert.equal((await variables(disk))['saved_entry'], 'slot_a');
     assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'ota-slot_b']);
