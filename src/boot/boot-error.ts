@@ -1,3 +1,5 @@
+import { OtaFailure } from '#domain/failure.ts';
+
 /** Why a slot or the boot choice could not be read or changed. Closed. */
 export type BootErrorCode =
   /** The boot control cannot work on this machine, or what it keeps on disk is unreadable. */
@@ -36,6 +38,8 @@ export async function wrapped<T>(code: BootErrorCode, what: string, work: () => 
     return await work();
   } catch (error) {
     if (error instanceof Error && error.name === 'AbortError') throw error;
+    // What a caller's own work failed with says it all.
+    if (error instanceof OtaFailure) throw error;
     throw asBootError(code, what, error);
   }
 }

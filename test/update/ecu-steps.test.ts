@@ -203,7 +203,10 @@ test('a rollback that cannot carry its files is not begun', async (t) => {
   await writeFile(join(second.slots.activeRoot, 'data/inner'), 'x');
   second.actor.send({ type: 'ROLLBACK' });
   await second.until('ROLLBACK_FAILURE');
-  assert.match(second.actor.activity().failure?.reason ?? '', /^E305: .*could not be carried back/);
+  assert.match(
+    second.actor.activity().failure?.reason ?? '',
+    /^E305: rollback failed: files of the running release could not be carried back: /,
+  );
   assert.deepEqual(
     (await readdir(join(second.slots.activeRoot, '../slot_a'))).toSorted(),
     ['data', 'version'],
