@@ -15,6 +15,8 @@ export interface JudgedBox {
 /** Points that no journal has. */
 const otherSteps: Readonly<Record<string, string>> = {
   giving_up: 'giving itself up',
+  rebooting: 'told to end: the machine reboots',
+  powering_off: 'told to end: the machine is switched off',
   came_back: 'running again',
 };
 

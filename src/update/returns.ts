@@ -81,7 +81,8 @@ export class Returns {
       return reportOf(interrupted(between));
     }
     const box = await this.#recorder.afterReturn(of, entry);
-    if (of === 'update') await this.#quarantineLeft(box, entry);
+    // A machine that is switched off is no fault of the release, where it could still say so.
+    if (of === 'update' && box?.cause !== 'switched_off') await this.#quarantineLeft(box, entry);
     const report = verdict.failure ?? reportOf(failureOfReturn(of, box, entry));
     // What a probe said may be in it.
     const reason = redacted(report.reason);
@@ -136,8 +137,9 @@ function failureOfReturn(
   const release = version === '' ? 'the release' : `release ${version}`;
   const cause = returnCauses[box?.cause ?? 'not_booted'];
   const detail = box === undefined || box.detail === '' ? '' : ` (${box.detail})`;
+  const interruption = box?.cause === 'switched_off' ? 'interrupted' : 'fell_back';
   return new OtaFailure(
-    of === 'update' ? 'fell_back' : 'rollback_failed',
+    of === 'update' ? interruption : 'rollback_failed',
     `${release} was left because ${cause}${detail}`,
   );
 }

@@ -7,6 +7,7 @@ import { bootDirectorySlots } from '#boot/directory.ts';
 import type { SlotArchive } from '#boot/slot-archive.ts';
 import type { BootVerdict, Slots } from '#boot/slots.ts';
 import type { TrialEnd } from '#domain/trial-end.ts';
+import { noteFirstBoot } from '#update/black-box/first-boot-timeline.ts';
 import type { BlackBox } from '#update/black-box/record.ts';
 import { readBlackBoxes } from '#update/black-box/store.ts';
 import { TrialNotes } from '#update/health/trial-notes.ts';
@@ -166,6 +167,20 @@ test('a watchdog, many boots, one boot and none are told apart', async (t) => {
     await writeFile(join(places.watchdogs, 'watchdog0', 'bootstatus'), `${status}\n`);
     const { box } = await comeBack();
     assert.deepEqual([box?.cause, box?.boots], [cause, boots === 0 ? null : boots]);
+  }
+});
+
+test('a machine that was switched off is no fault of the release; one that it rebooted is', async (t) => {
+  for (const [step, number, count] of [
+    ['powering_off', 'E210', 0],
+    ['rebooting', 'E212', 1],
+  ] as const) {
+    const { update, tryRelease, comeBack } = await openEcu(t);
+    await update();
+    await noteFirstBoot((await tryRelease()).slots, step);
+    const { failure, box, slots } = await comeBack();
+    assert.ok(failure.reason.startsWith(number) && failure.reason.includes(`black box ${box?.id}`));
+    assert.equal((await new Quarantine(slots).list()).releases.length, count);
   }
 });
 

@@ -73,6 +73,7 @@ export async function composeFromOld(facts: ReturnFacts, signal: AbortSignal): P
   const newCrashRecords = [...slot.crashRecords, ...crashes];
   const end = mine ?? trial?.end ?? guard;
   const watchdogs = await watchdogsThatReset(resetPlaces);
+  const steps = timeline.map(({ step }) => step);
   const boots = trial?.boots ?? mine?.boots;
   const at = Date.now();
   return {
@@ -82,7 +83,7 @@ export async function composeFromOld(facts: ReturnFacts, signal: AbortSignal): P
     complete: true,
     switch: of,
     probe: end?.probe ?? null,
-    ...deduceCause({ end, newCrashRecords, watchdogs, boots: boots ?? undefined }),
+    ...deduceCause({ end, newCrashRecords, watchdogs, boots: boots ?? undefined, steps }),
     left,
     back_in: releaseOf(await slots.current()),
     boots: boots ?? null,

@@ -12,10 +12,12 @@ export interface Traces {
   readonly watchdogs: readonly string[];
   /** Boots in which the new release's daemon came up; undefined when it never told. */
   readonly boots: number | undefined;
+  /** Points that the new release noted on its first boots. */
+  readonly steps: readonly string[];
 }
 
 /** Why the ECU came back, as far as it can be told. The most certain witness comes first. */
-export function deduceCause({ end, newCrashRecords, watchdogs, boots }: Traces): Verdict {
+export function deduceCause({ end, newCrashRecords, watchdogs, boots, steps }: Traces): Verdict {
   if (end !== undefined) return { cause: end.cause, detail: end.detail };
   if (newCrashRecords.length > 0) {
     const records =
@@ -25,6 +27,10 @@ export function deduceCause({ end, newCrashRecords, watchdogs, boots }: Traces):
   if (watchdogs.length > 0) {
     return { cause: 'watchdog_reset', detail: `${watchdogs.join(', ')} reset the machine` };
   }
+  if (steps.at(-1) === 'rebooting') {
+    return { cause: 'rebooted', detail: 'an orderly reboot was begun while it was on trial' };
+  }
+  if (steps.at(-1) === 'powering_off') return { cause: 'switched_off', detail: '' };
   if (boots === undefined) return { cause: 'not_booted', detail: '' };
   if (boots > 1) return { cause: 'reboot_loop', detail: `it came up ${boots} times` };
   return { cause: 'cut_off', detail: '' };

@@ -15,10 +15,15 @@ export const returnCauses = {
   daemon_failed: 'its OTA daemon crashed or hung',
   emergency_mode: 'it came up in emergency mode only',
   guard_limit: 'its OTA daemon did not decide in time, and perhaps never ran',
+  rebooted: 'it was rebooted, by itself or by somebody, before it was confirmed',
+  switched_off: 'the machine was switched off before it was confirmed',
   reboot_loop: 'it restarted again and again before it was confirmed',
   cut_off: 'it came up, and ended without a word before it was confirmed: a reset, a power cut or a crash',
   not_booted: 'it did not come up, or was cut off before it could tell',
-} as const satisfies Record<TrialCause | 'reboot_loop' | 'cut_off' | 'not_booted', string>;
+} as const satisfies Record<
+  TrialCause | 'rebooted' | 'switched_off' | 'reboot_loop' | 'cut_off' | 'not_booted',
+  string
+>;
 export type ReturnCause = keyof typeof returnCauses;
 
 const causes = Object.keys(returnCauses) as ReturnCause[];

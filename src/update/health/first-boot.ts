@@ -5,6 +5,7 @@ import type { TrialEnd } from '#domain/trial-end.ts';
 import type { ResetPlaces } from '#host/last-reset.ts';
 import { listCrashRecords, watchdogsThatReset } from '#host/last-reset.ts';
 import type { SystemCourse } from '#host/system-state.ts';
+import { noteFirstBoot } from '#update/black-box/first-boot-timeline.ts';
 import type { GrpcProbe, HealthCheck } from './probe.ts';
 import { makeProbe } from './probe.ts';
 import { TrialFailure } from './trial-failure.ts';
@@ -164,9 +165,15 @@ export class FirstBoot implements AsyncDisposable {
   /** The daemon is told to end before it is decided. A machine that is switched off is no fault of the release. */
   async #leave(): Promise<void> {
     const { slots, course, log } = this.#parts;
-    if (!this.#armed) return;
     const where = await course();
-    if (where !== 'rebooting') return;
+    if (where === 'running') return;
+    try {
+      // For the black box: nobody else can tell an orderly reboot from a power cut afterwards.
+      await noteFirstBoot(slots, where);
+    } catch (error) {
+      log.warn({ err: error }, 'that the machine goes down could not be noted');
+    }
+    if (!this.#armed || where !== 'rebooting') return;
     log.warn({}, 'the machine reboots before the release was kept: it goes back to the old one');
     try {
       await slots.disarm();

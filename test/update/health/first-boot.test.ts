@@ -8,6 +8,7 @@ import { bootDirectorySlots } from '#boot/directory.ts';
 import type { Slots } from '#boot/slots.ts';
 import type { DaemonOptions } from '#config/options.ts';
 import type { SystemCourse } from '#host/system-state.ts';
+import { readFirstBoot } from '#update/black-box/first-boot-timeline.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import { MemoryLog } from '../../support/memory-log.ts';
 import { scratchDirectory } from '../../support/scratch-directory.ts';
@@ -149,6 +150,20 @@ for (const course of ['powering_off', 'running'] as const) {
     assert.equal(await next(), 'slot_b');
   });
 }
+
+test('that the machine goes down in order is noted for the old release; the end of the daemon alone is not', async (t) => {
+  for (const course of ['powering_off', 'rebooting', 'running'] as const) {
+    const { boot } = await ecuOnTrial(t);
+    const { slots, untilPassed, end } = await boot({ course });
+    await untilPassed();
+    await end();
+    const noted = await slots.withArchive('current', 'read', readFirstBoot);
+    assert.deepEqual(
+      noted.map(({ step }) => step),
+      course === 'running' ? [] : [course],
+    );
+  }
+});
 
 test('a daemon that is started again in the same boot is given no other boot', async (t) => {
   const { boot, next } = await ecuOnTrial(t);
