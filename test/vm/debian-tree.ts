@@ -86,6 +86,7 @@ const masked = [
   'dev-mqueue.mount',
   'sys-kernel-tracing.mount',
   'sys-kernel-debug.mount',
+  'proc-sys-fs-binfmt_misc.automount',
 ];
 
 const settings: Readonly<Record<string, string>> = {

@@ -14,6 +14,9 @@ import { run } from './tools.ts';
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, '.cache/vm');
 
+/** Files here that decide what disks and images hold. */
+const recipes = ['fleet.ts', 'releases.ts', 'agent.ts', 'disk.ts', 'install-page.ts'];
+
 /** Everything that machines start from: disks with release A, and signed images of the releases after it. */
 export interface Fleet {
   readonly disks: Readonly<Record<Firmware, string>>;
@@ -39,9 +42,7 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   const hash = createHash('sha256').update(debian.root);
   hash.update(await readFile(join(packages, tarball)));
   hash.update(await readFile(join(root, 'docs/operations.md')));
-  for (const name of (await readdir(import.meta.dirname)).toSorted()) {
-    if (!name.endsWith('.proof.ts')) hash.update(await readFile(join(import.meta.dirname, name)));
-  }
+  for (const name of recipes) hash.update(await readFile(join(import.meta.dirname, name)));
   const key = `fleet-${hash.digest('hex').slice(0, 16)}`;
   const directory = join(cache, key);
   const fleet = {
@@ -70,6 +71,7 @@ async function build(
   debian: DebianTree,
   tarball: string,
   log: (text: string) => void,
+  names: readonly Trouble[] = Object.keys(troubles) as Trouble[],
 ): Promise<void> {
   const [older, newer] = debian.kernels;
   const trees = join(directory, 'trees');
@@ -88,7 +90,7 @@ async function build(
   const install = async (tree: string): Promise<void> => installPackage(tree, tarball);
   const b = await releaseTree(join(trees, 'b'), 'B', { debian, kernel: newer, install });
   await publish('B', b.root, true);
-  for (const trouble of Object.keys(troubles) as Trouble[]) {
+  for (const trouble of names) {
     const bad = await troubledTree(join(trees, 'bad'), b, trouble);
     await publish(trouble, bad.root, false);
   }

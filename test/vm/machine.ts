@@ -37,9 +37,14 @@ export class Machine implements AsyncDisposable {
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, file('disk.qcow2')]);
     if (firmware === 'efi') await copyEfiVariables(file('variables'));
     const port = await freePort();
-    const child = spawn('qemu-system-x86_64', argumentsOf(firmware, file, { port, setting }), {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    // However this process ends, the machine ends with it.
+    const command = [
+      '--pdeathsig',
+      'KILL',
+      'qemu-system-x86_64',
+      ...argumentsOf(firmware, file, { port, setting }),
+    ];
+    const child = spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit'] });
     try {
       const qmp = await Qmp.open(file('qmp'));
       return new Machine(child, directory, qmp, await Agent.open(file('agent')), port);
