@@ -49,7 +49,7 @@ const badReleases: readonly BadRelease[] = [
     trouble: 'reboots',
     firmware: 'efi',
     sign: up('reboots'),
-    cause: ['cut_off', 'reboot_loop'],
+    cause: 'rebooted',
     holdS: 120,
   },
 ];
