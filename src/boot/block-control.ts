@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { deviceHolding } from '#host/block-device.ts';
 import { CommandError } from '#host/command.ts';
 import { entryAt } from '#host/entry-at.ts';
+import type { NewFilesystem } from '#host/make-filesystem.ts';
 import { checkFilesystem, makeFilesystem } from '#host/make-filesystem.ts';
 import { MountError } from '#host/mount-namespace.ts';
 import { resolveInRoot } from '#host/root-path.ts';
@@ -10,9 +11,10 @@ import { syncFilesystem } from '#host/sync-filesystem.ts';
 import type { StandbyPlan } from './block-standby.ts';
 import { planStandby } from './block-standby.ts';
 import type { BootControl } from './boot-control.ts';
-import { BootError } from './boot-error.ts';
+import { BootError, wrapped } from './boot-error.ts';
 import type { BootLoader, LoaderSetting } from './boot-loader.ts';
 import { carriedBytes, carryPaths } from './carry.ts';
+import { removeFormatNote, writeFormatNote } from './format-note.ts';
 import { measureFreshSpace } from './fresh-space.ts';
 import { SlotMounts } from './slot-mounts.ts';
 import type { AccessMode, FreshSpace, SeenTree, SlotId, Slots, StandbyTree } from './slots.ts';
@@ -160,10 +162,11 @@ class BlockControl implements BootControl {
       const { path } = this.#loader.devices[this.#standby];
       this.#setting.log.info({ device: path, why: plan.why }, `${this.#standby} is formatted: ${plan.why}`);
       await this.#mounts.unmount(signal);
-      await makeFilesystem(path, plan.filesystem, signal);
+      await this.#format(plan.filesystem, signal);
       // From here on it is to be used as it is.
       this.#plan = { kind: 'reuse', filesystem: plan.filesystem };
     }
+    await removeFormatNote(this.#setting.bootDirectory);
     await this.#mounts.mount('write', signal);
     await this.#stillMounted(tree);
     this.#sealed = false;
@@ -203,6 +206,18 @@ class BlockControl implements BootControl {
     await this.#mounts.dispose();
   }
 
+  async #format(filesystem: NewFilesystem, signal: AbortSignal): Promise<void> {
+    const { path, partUuid } = this.#loader.devices[this.#standby];
+    const { bootDirectory } = this.#setting;
+    const { uuid, label } = filesystem;
+    if (partUuid !== '') {
+      await wrapped('prepare_failed', `nothing was formatted: ${bootDirectory} cannot be written`, () =>
+        writeFormatNote(bootDirectory, { slot: this.#standby, partUuid, uuid, label }),
+      );
+    }
+    await makeFilesystem(path, filesystem, signal);
+  }
+
   /** With the process that held the mounts, the paths go that an update works with. */
   async #stillMounted({ root }: StandbyTree): Promise<void> {
     const paths = await this.#mounts.paths(never);
@@ -211,12 +226,7 @@ class BlockControl implements BootControl {
   }
 
   async #planned(signal: AbortSignal): Promise<StandbyPlan> {
-    this.#plan ??= await planStandby(
-      this.#mounts,
-      this.#loader.devices[this.booted],
-      this.#setting.options,
-      signal,
-    );
+    this.#plan ??= await planStandby(this.#mounts, this.#loader.devices[this.booted], this.#setting, signal);
     return this.#plan;
   }
 

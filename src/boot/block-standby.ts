@@ -1,4 +1,3 @@
-import type { DaemonOptions } from '#config/options.ts';
 import type { BlockDevice } from '#host/block-device.ts';
 import { readExt4Shape } from '#host/ext4-shape.ts';
 import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
@@ -6,6 +5,8 @@ import { checkFilesystem, isSlotFilesystem } from '#host/make-filesystem.ts';
 import { MountError } from '#host/mount-namespace.ts';
 import { freeStaleMounts } from '#host/stale-mounts.ts';
 import { BootError } from './boot-error.ts';
+import type { LoaderSetting } from './boot-loader.ts';
+import { readFormatNote } from './format-note.ts';
 import type { SlotMounts } from './slot-mounts.ts';
 
 /** What is to be done with the file system of a standby slot before an update. */
@@ -22,9 +23,10 @@ export type StandbyPlan =
 export async function planStandby(
   mounts: SlotMounts,
   active: BlockDevice,
-  options: DaemonOptions['boot'],
+  setting: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
   signal: AbortSignal,
 ): Promise<StandbyPlan> {
+  const { options } = setting;
   await mounts.unmount(signal);
   const device = await mounts.describe(signal);
   await freeStaleMounts(device, signal);
@@ -35,13 +37,14 @@ export async function planStandby(
     );
   }
   const existing = device.filesystem?.type;
-  const filesystem = await filesystemFor(device, active, options, signal);
+  const filesystem = await filesystemFor(device, active, setting, signal);
   const format = (why: string): StandbyPlan => ({ kind: 'format', filesystem, why });
   if (existing === undefined) return format('it holds no file system');
   if (existing !== filesystem.type) return format(`it is ${existing}, not ${filesystem.type}`);
   if (!options.reuse) return format('boot.reuse is off');
-  if (device.filesystem?.uuid === active.filesystem?.uuid)
-    return format('it has the UUID of the running slot');
+  const { uuid, label } = device.filesystem ?? { uuid: '', label: '' };
+  if (uuid === active.filesystem?.uuid) return format('it has the UUID of the running slot');
+  if (filesystem.uuid !== uuid || filesystem.label !== label) return format('formatting was cut off');
   const problem = await problemOf(mounts, device, signal);
   return problem === undefined ? { kind: 'reuse', filesystem } : format(problem);
 }
@@ -50,17 +53,20 @@ export async function planStandby(
 async function filesystemFor(
   device: BlockDevice,
   active: BlockDevice,
-  options: DaemonOptions['boot'],
+  { options, bootDirectory }: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
   signal: AbortSignal,
 ): Promise<NewFilesystem> {
   const known = [options.filesystem, device.filesystem?.type, active.filesystem?.type];
   const type: SlotFilesystem = known.find(isSlotFilesystem) ?? 'ext4';
-  const uuid = device.filesystem?.uuid ?? '';
+  // What it was called before a formatting that was cut off.
+  const note = await readFormatNote(bootDirectory);
+  const called = note !== undefined && note.partUuid === device.partUuid ? note : device.filesystem;
+  const uuid = called?.uuid ?? '';
   return {
     type,
     // A disk whose slots are copies of each other: the two must be told apart.
     uuid: uuid === active.filesystem?.uuid ? '' : fullUuid(uuid),
-    label: device.filesystem?.label ?? '',
+    label: called?.label ?? '',
     shape:
       type === 'ext4'
         ? ((await readExt4Shape(device, signal)) ?? (await readExt4Shape(active, signal)))

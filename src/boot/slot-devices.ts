@@ -8,6 +8,8 @@ import {
 } from '#host/block-device.ts';
 import { BootError } from './boot-error.ts';
 import type { BootLoader, LoaderSetting } from './boot-loader.ts';
+import type { FormatNote } from './format-note.ts';
+import { readFormatNote } from './format-note.ts';
 import type { SlotId } from './slots.ts';
 import { slotIds } from './slots.ts';
 
@@ -21,16 +23,17 @@ export type SlotDevices = Pick<BootLoader, 'booted' | 'devices'>;
  * Errors: BootError `startup_failed`, which says what is missing, ambiguous or mixed up and how to mend it.
  */
 export async function findSlotDevices(
-  { activeRoot, options }: Pick<LoaderSetting, 'activeRoot' | 'options'>,
+  { activeRoot, options, bootDirectory }: Pick<LoaderSetting, 'activeRoot' | 'options' | 'bootDirectory'>,
   signal: AbortSignal,
 ): Promise<SlotDevices> {
   const running = await deviceHolding(activeRoot, signal);
   if (running === undefined) {
     throw unusable(`${activeRoot} lies on no block device`, 'slots of this boot control are disk partitions');
   }
+  const note = await readFormatNote(bootDirectory);
   const devices = {
-    slot_a: await find('slot_a', options.slotA, running, signal),
-    slot_b: await find('slot_b', options.slotB, running, signal),
+    slot_a: await find('slot_a', options.slotA, running, note, signal),
+    slot_b: await find('slot_b', options.slotB, running, note, signal),
   };
   const { slot_a: a, slot_b: b } = devices;
   if (a.number === b.number || a.path === b.disk || b.path === a.disk) {
@@ -51,6 +54,7 @@ async function find(
   slot: SlotId,
   spec: DeviceSpec | undefined,
   running: BlockDevice,
+  note: FormatNote | undefined,
   signal: AbortSignal,
 ): Promise<BlockDevice> {
   if (spec?.startsWith('/')) return atPath(slot, spec, signal);
@@ -60,6 +64,9 @@ async function find(
     const device = onlyOne(slot, one, matchingDevices(one, nearby));
     if (device !== undefined) return device;
   }
+  // A power cut while it was formatted took its label.
+  const noted = nearby.find(({ partUuid }) => note?.slot === slot && partUuid === note.partUuid);
+  if (noted !== undefined) return noted;
   const all = await allDevices(signal);
   if (spec !== undefined) {
     const device = onlyOne(slot, spec, matchingDevices(spec, all));

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, it } from 'node:test';
+import { findSlotDevices } from '#boot/slot-devices.ts';
 import type { BlockEcuOptions } from '../support/block-ecu.ts';
 import { BlockEcu } from '../support/block-ecu.ts';
+import { loaderSetting } from '../support/loader-setting.ts';
 import { whyNoLoopDisks } from '../support/loop-disk.ts';
+import { programsOnPath } from '../support/programs.ts';
 import { UpdateWorld } from '../support/update-world.ts';
 
 const never = new AbortController().signal;
@@ -27,6 +30,16 @@ async function update(ecu: BlockEcu, site: UpdateWorld): Promise<string[]> {
   return ecu.disk.inside(2, (root) => site.differences(image, inSlot, root));
 }
 
+/** That files have blocks in common. */
+async function assertShared(ecu: BlockEcu, paths: readonly string[]): Promise<void> {
+  await ecu.disk.inside(2, (root) => {
+    for (const path of paths) {
+      const extents = execFileSync('filefrag', ['-v', join(root, path)], { encoding: 'utf8' });
+      assert.match(extents, /shared/, path);
+    }
+  });
+}
+
 function mountsWith(path: string): string[] {
   return execFileSync('sh', ['-c', `cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -F ${path} || true`], {
     encoding: 'utf8',
@@ -35,9 +48,12 @@ function mountsWith(path: string): string[] {
     .filter((line) => line !== '');
 }
 
+const twin = randomBytes(64_000);
 const release = {
   'usr/bin/tool': { content: randomBytes(300_000), mode: 0o4755 },
   'usr/lib/other': randomBytes(40_000),
+  'usr/lib/twin': twin,
+  'usr/lib/twin-too': twin,
   'etc/name': 'two',
   'etc/link': { symlink: 'name' },
   'var/empty': { directory: 0o1777 },
@@ -55,6 +71,7 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
       await site.publish({ ...release, 'etc/name': 'three', 'usr/lib/new': randomBytes(50_000) });
       site.sent = 0;
       assert.deepEqual(await update(ecu, site), []);
+      if (type !== 'ext4') await assertShared(ecu, ['usr/lib/twin', 'usr/lib/twin-too']);
       assert.ok(site.sent < 120_000, 'what the slot held was not downloaded again');
       assert.doesNotMatch(ecu.log.lines.join('\n'), /formatted/);
     });
@@ -177,6 +194,26 @@ describe('a standby slot on a block device', { skip }, () => {
     await assert.rejects(site.update({ slots }), { code: 'standby_slot_full' });
     await slots.record('FAILURE', { type: 'RECOVERABLE', reason: 'r', traceback: '' });
     assert.equal(ecu.disk.digest(2), before);
+  });
+
+  it('keeps its names over a power cut while it is formatted', async (t) => {
+    const [ecu, site] = await world(t, { options: { reuse: false } });
+    const before = (await ecu.loader()).devices.slot_b;
+    const fake = await programsOnPath(t, {
+      'mkfs.ext4': `for last; do :; done
+        case $last in
+          /dev/loop*) wipefs -q -a "$last"; exit 1;;
+          *) PATH=\${PATH#*:}; exec mkfs.ext4 "$@";;
+        esac`,
+    });
+    await site.publish(release);
+    await assert.rejects(update(ecu, site), { code: 'boot_control_prepare' });
+    await rm(join(fake, 'mkfs.ext4'));
+    assert.equal((await ecu.loader()).devices.slot_b.filesystem, undefined);
+    const setting = loaderSetting(ecu.activeRoot);
+    assert.equal((await findSlotDevices(setting, never)).devices.slot_b.path, before.path);
+    assert.deepEqual(await update(ecu, site), []);
+    assert.deepEqual((await ecu.loader()).devices.slot_b.filesystem, before.filesystem);
   });
 
   it('is never the partition that the release runs on', async (t) => {

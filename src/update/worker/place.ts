@@ -5,6 +5,8 @@ import { type SlotWriter, writeAll } from './slot-writer.ts';
 
 /** One read; files up to this size are read, hashed and written in one go. */
 export const bufferBytes = 1024 * 1024;
+/** Sharing blocks pays from this size on. */
+export const reflinkBytes = 16 * 1024;
 
 /** The entries of a resource that still have to be written; names to be hard-linked come later. */
 export function placesOf(state: SharedState, resource: number): number[] {
@@ -35,17 +37,29 @@ export function placeBytes(
   bytes: Uint8Array,
   kind: 'copy' | 'download',
 ): void {
-  let counted = kind;
+  let first: string | undefined;
   for (const entry of placesOf(state, resource)) {
+    if (first !== undefined && writer.mayShare && bytes.length >= reflinkBytes) {
+      const buffer = Buffer.allocUnsafe(bytes.length);
+      if (placeReflink(state, writer, resource, first, buffer, [entry])) continue;
+      writer.mayShare = false;
+    }
     writer.write(entry, bytes);
-    countPlaced(state, entry, counted, bytes.length);
-    counted = 'copy';
+    countPlaced(state, entry, first === undefined ? kind : 'copy', bytes.length);
+    first ??= writer.pathOf(entry);
   }
+}
+
+export interface PlaceFileOptions {
+  /** Where it is still to be written; everywhere by default. */
+  readonly places?: readonly number[];
+  /** Path of the open file where it lies in the standby slot, whose file system may share its blocks. */
+  readonly inSlot?: string;
 }
 
 /**
  * Copies an open file to every place of a claimed resource and hashes what it writes; the first place is written from
- * `fd`, the others from the first. Returns the digest of what was read: when it is not the resource's, nothing is left.
+ * `fd`, the others from the first; where its file system can share blocks, they share. Returns the digest of what was read: when it is not the resource's, nothing is left.
  */
 export function placeFile(
   state: SharedState,
@@ -53,13 +67,17 @@ export function placeFile(
   resource: number,
   fd: number,
   buffer: Buffer,
-  places: readonly number[] = placesOf(state, resource),
+  { places = placesOf(state, resource), inSlot }: PlaceFileOptions = {},
 ): Buffer | undefined {
   let source = fd;
   let first: number | undefined;
   let digest: Buffer | undefined;
   try {
     for (const entry of places) {
+      if (inSlot !== undefined && writer.mayShare && state.table.resourceSize(resource) >= reflinkBytes) {
+        if (placeReflink(state, writer, resource, inSlot, buffer, [entry])) continue;
+        writer.mayShare = false;
+      }
       const target = writer.create(entry);
       const sha256 = createHash('sha256');
       let size: number;
@@ -80,6 +98,7 @@ export function placeFile(
       }
       countPlaced(state, entry, 'copy', size);
       if (first === undefined) {
+        inSlot = writer.pathOf(entry);
         first = openSync(writer.pathOf(entry), constants.O_RDONLY);
         source = first;
       }
@@ -100,8 +119,9 @@ export function placeReflink(
   resource: number,
   from: string,
   buffer: Buffer,
+  places: readonly number[] = placesOf(state, resource),
 ): boolean {
-  for (const entry of placesOf(state, resource)) {
+  for (const entry of places) {
     const target = writer.pathOf(entry);
     try {
       copyFileSync(from, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);

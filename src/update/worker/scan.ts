@@ -2,13 +2,19 @@ import { hash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { type CandidateData, candidatePath } from '#update/candidates.ts';
 import { resourceStates, type SharedState } from '#update/shared-state.ts';
-import { bufferBytes, digestOf, placeBytes, placeFile, placeReflink, readFully } from './place.ts';
+import {
+  bufferBytes,
+  digestOf,
+  placeBytes,
+  placeFile,
+  placeReflink,
+  readFully,
+  reflinkBytes,
+} from './place.ts';
 import type { SlotWriter } from './slot-writer.ts';
 
 /** Candidates that a worker takes at a time. */
 const sliceSize = 16;
-/** Sharing blocks pays from this size on. */
-const reflinkBytes = 16 * 1024;
 
 export interface ScanJob {
   readonly kind: 'scan';

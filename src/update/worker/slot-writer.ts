@@ -21,6 +21,8 @@ const specialBits = 0o7000;
  */
 export class SlotWriter {
   readonly root: string;
+  /** False once it is known that its file system shares no blocks between files. */
+  mayShare = true;
   readonly #state: SharedState;
   readonly #umask: number;
   readonly #uid = process.geteuid?.() ?? 0;

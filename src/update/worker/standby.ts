@@ -249,7 +249,7 @@ function adoptResource(
   let good = false;
   const fd = openSync(source, constants.O_RDONLY);
   try {
-    const digest = placeFile(state, writer, resource, fd, buffer);
+    const digest = placeFile(state, writer, resource, fd, buffer, { inSlot: source });
     good = digest === undefined || state.table.findDigest(digest) === resource;
   } finally {
     closeSync(fd);

@@ -56,7 +56,10 @@ export function storeFile(state: SharedState, writer: SlotWriter, job: StoreFile
     if (others.length === 0) return;
     const source = openSync(writer.pathOf(first), 'r');
     try {
-      const digest = placeFile(state, writer, job.resource, source, Buffer.allocUnsafe(bufferBytes), others);
+      const digest = placeFile(state, writer, job.resource, source, Buffer.allocUnsafe(bufferBytes), {
+        places: others,
+        inSlot: writer.pathOf(first),
+      });
       if (digest !== undefined && state.table.findDigest(digest) !== job.resource) {
         throw new Error(`content of ${writer.pathOf(first)} changed while it was copied`);
       }
