@@ -78,7 +78,7 @@ export const failureKinds = {
     number: 212,
     type: 'RECOVERABLE',
     what: 'new release did not come up and the old one was booted again',
-    mend: 'look at the boot log of the new release, and publish a corrected one',
+    mend: 'look at its black box with `ota blackbox show`, and publish a corrected one',
   },
   unrecoverable: {
     number: 300,

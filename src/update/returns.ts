@@ -85,10 +85,9 @@ export class Returns {
     if (of === 'update' && box?.cause !== 'switched_off') await this.#quarantineLeft(box, entry);
     const report = verdict.failure ?? reportOf(failureOfReturn(of, box, entry));
     // What a probe said may be in it.
-    const reason = redacted(report.reason);
-    if (box === undefined) return { ...report, reason };
-    const see = ` (black box ${box.id})`;
-    return { ...report, reason: `${reason.slice(0, maxReportChars - see.length)}${see}` };
+    const [reason, traceback] = [redacted(report.reason), redacted(report.traceback)];
+    const see = box === undefined ? '' : ` (black box ${box.id})`;
+    return { ...report, traceback, reason: `${reason.slice(0, maxReportChars - see.length)}${see}` };
   }
 
   async #quarantineLeft(box: BlackBox | undefined, entry: JournalEntry | undefined): Promise<void> {
