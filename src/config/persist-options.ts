@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import { section } from './option-kinds.ts';
 
-const wrongPaths = { error: 'write a list of absolute paths below /, without . and ..' };
+const wrongPaths = { error: 'write a list of absolute paths below /, without . and .., and none in /boot' };
 const path = z
   .string(wrongPaths)
   .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u, wrongPaths)
-  .max(4096, wrongPaths);
+  .max(4096, wrongPaths)
+  // What boots a slot is its own, and so are the status files that may lie there.
+  .refine((text) => text !== '/boot' && !text.startsWith('/boot/'), wrongPaths);
 
 /** Options of files that outlive a change of the release. */
 export const persistOptions = z

@@ -66,13 +66,7 @@ export class BootPartition {
   /** Durably; the firmware never finds a half of it. Errors: BootError `switch_failed`. */
   async install(file: 'vmlinuz' | 'initrd.img', slot: SlotId, from: string): Promise<void> {
     const to = this.path(file, slot);
-    try {
-      await copyDurably(from, to);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const what = `${to} could not be written (${why}); make room on the boot partition, or mount it writable`;
-      throw new BootError('switch_failed', what, { cause: error });
-    }
+    await changing(to, () => copyDurably(from, to));
   }
 
   /** Has the kernel of `slot` mount `root` (`LABEL=slot_b`); the rest of its command line stays as it is. */
@@ -115,7 +109,8 @@ export class BootPartition {
   }
 
   async forgetTry(): Promise<void> {
-    await removeDurably(join(this.directory, 'tryboot.txt'));
+    const path = join(this.directory, 'tryboot.txt');
+    await changing(path, () => removeDurably(path));
   }
 
   /** A configuration that boots the other slot would have every switch lie. */
@@ -135,7 +130,7 @@ export class BootPartition {
 
   /** Every byte is kept: comments may be in any encoding. */
   async #write(path: string, text: string): Promise<void> {
-    await writeDurably(path, Buffer.from(text, 'latin1'));
+    await changing(path, () => writeDurably(path, Buffer.from(text, 'latin1')));
   }
 
   async #text(path: string): Promise<string> {
@@ -145,6 +140,16 @@ export class BootPartition {
   async #textOrNothing(path: string): Promise<string | undefined> {
     const bytes = await readAtMost(path, maxTextBytes);
     return bytes?.toString('latin1');
+  }
+}
+
+async function changing(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const what = `${path} could not be written (${why}); make room on the boot partition, or mount it writable`;
+    throw new BootError('switch_failed', what, { cause: error });
   }
 }
 
