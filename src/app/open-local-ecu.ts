@@ -87,7 +87,8 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
   const slots = stack.use(await openSlots({ config, log }, reboot));
   const journal = await Journal.open(join(state, 'journal.json'));
   const sessionId = journal.entry?.sessionId;
-  const returns = new Returns({ slots, log, resetPlaces });
+  const bootId = await bootIdOf(slots);
+  const returns = new Returns({ slots, log, resetPlaces, bootId });
   const back = new BackCarrier({ slots, paths: options.persist.backOnRollback, log });
   const { start, notice } = await finalizeStart({ slots, journal, returns, back });
   if (notice !== undefined) log.warn({ sessionId }, notice);
@@ -111,7 +112,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
       checks: options.healthChecks,
       options: options.health,
       probeGrpc: probeGrpcHealth,
-      bootId: await bootIdOf(slots),
+      bootId,
       course: systemCourse,
       resetPlaces,
       log,

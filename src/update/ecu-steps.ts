@@ -77,7 +77,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       }),
     activate: (staged, release) =>
       step('activate', 'boot_control_activate', async () => {
-        await journal.reach('activate', { crashRecords: await returns.crashRecords() });
+        await journal.reach('activate', await returns.beforeSwitch());
         await slots.activate(staged.tree, release);
       }),
     awaitChildren: (context) =>
@@ -127,7 +127,7 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       step('rollBack', 'rollback_failed', async () => {
         const { version } = await slots.rollbackTarget();
         await journal.begin('roll_back', { requestId: '', version, url: '' });
-        await journal.reach('roll_back', { crashRecords: await returns.crashRecords() });
+        await journal.reach('roll_back', await returns.beforeSwitch());
         await slots.rollBack(back.intoOldRelease);
       }),
     record: (status, failure) =>

@@ -43,6 +43,8 @@ export interface JournalEntry {
   readonly timeline: readonly TimelinePoint[];
   /** Crash records that were there before the switch; undefined when that is not known. */
   readonly crashRecords?: readonly string[] | undefined;
+  /** The boot in which the switch was made; undefined before, and in journals of earlier releases. */
+  readonly bootId?: string | undefined;
 }
 
 const schema = z.object({
@@ -58,6 +60,7 @@ const schema = z.object({
   // Journals of earlier releases have the last point only.
   timeline: timelineSchema.optional(),
   crashRecords: z.array(z.string()).optional(),
+  bootId: z.string().optional(),
 });
 
 const maxBytes = 64 * 1024;
@@ -114,7 +117,7 @@ export class Journal {
   /** Does nothing when no job was begun. */
   async reach(
     step: JournalStep,
-    facts: Partial<Pick<JournalEntry, 'imageDigest' | 'crashRecords'>> = {},
+    facts: Partial<Pick<JournalEntry, 'imageDigest' | 'crashRecords' | 'bootId'>> = {},
   ): Promise<void> {
     if (this.#entry === undefined) return;
     const now = Date.now();

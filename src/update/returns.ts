@@ -19,16 +19,21 @@ const maxCrashRecords = 200;
 
 type FellBack = Extract<BootVerdict, { kind: 'fell_back' }>;
 
+export interface ReturnsParts extends RecorderParts {
+  /** Names the boot that runs; undefined where that cannot be told. */
+  readonly bootId?: string;
+}
+
 /**
  * What becomes of a release that this ECU comes back from by itself: a black box tells about it, and it is quarantined.
  * Only `admit` rejects; what else fails is logged, and the ECU goes on.
  */
 export class Returns {
-  readonly #parts: RecorderParts;
+  readonly #parts: ReturnsParts;
   readonly #recorder: BlackBoxRecorder;
   readonly #quarantine: Quarantine;
 
-  constructor(parts: RecorderParts) {
+  constructor(parts: ReturnsParts) {
     this.#parts = parts;
     this.#recorder = new BlackBoxRecorder(parts);
     this.#quarantine = new Quarantine(parts.slots);
@@ -47,10 +52,16 @@ export class Returns {
     log.warn({ version: release.version }, `forced: ${refusal.detail}`);
   }
 
-  /** The crash records that are there before a switch; undefined when they cannot be told from new ones. */
-  async crashRecords(): Promise<readonly string[] | undefined> {
+  /**
+   * What the journal keeps of the time before a switch: the boot, and the crash records that are there, which are
+   * undefined when they cannot be told from new ones.
+   */
+  async beforeSwitch(): Promise<Pick<JournalEntry, 'bootId' | 'crashRecords'>> {
     const records = await listCrashRecords(this.#parts.resetPlaces);
-    return records.length > maxCrashRecords ? undefined : records;
+    return {
+      bootId: this.#parts.bootId,
+      crashRecords: records.length > maxCrashRecords ? undefined : records,
+    };
   }
 
   /** The first boot of a release begins. */
@@ -75,6 +86,11 @@ export class Returns {
   /** The ECU came back from the other slot, or never got there. Why, for Status. */
   async settled(verdict: FellBack, entry: JournalEntry | undefined): Promise<FailureReport> {
     const { of } = verdict;
+    // Only the daemon was started again: the reboot never came.
+    const { bootId } = this.#parts;
+    if (entry !== undefined && bootId !== undefined && entry.bootId === bootId) {
+      return reportOf(interrupted(entry));
+    }
     // Cut off between the words of the slots and the boot choice: the other slot was never tried.
     const between = entry?.step === 'activate' || entry?.step === 'roll_back' ? entry : undefined;
     if (between !== undefined && verdict.failure === undefined && !(await this.#recorder.wasTried())) {

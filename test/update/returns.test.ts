@@ -36,19 +36,20 @@ async function openEcu(t: TestContext) {
     crashRecords: [join(directory, 'machine/pstore')],
     watchdogs: join(directory, 'machine/watchdog'),
   };
-  const boot = async () => {
+  const boot = async (bootId?: string) => {
     const slots = await bootDirectorySlots({ directory, reboot: () => Promise.resolve() });
     const journal = await Journal.open(join(directory, 'journal.json'));
     const log = new MemoryLog();
-    const returns = new Returns({ slots, log, resetPlaces: places, limitMs: 3000, evidenceLimitMs: 1000 });
+    const parts = { slots, log, resetPlaces: places, limitMs: 3000, evidenceLimitMs: 1000 };
+    const returns = new Returns(bootId === undefined ? parts : { ...parts, bootId });
     return { slots, journal, returns, log };
   };
   /** Up to the reboot into release 2. */
-  const update = async (): Promise<void> => {
-    const { slots, journal, returns } = await boot();
+  const update = async (bootId?: string): Promise<void> => {
+    const { slots, journal, returns } = await boot(bootId);
     await journal.begin('verify', job);
     const tree = await slots.prepare(never);
-    await journal.reach('activate', { imageDigest: 'd', crashRecords: (await returns.crashRecords()) ?? [] });
+    await journal.reach('activate', { imageDigest: 'd', ...(await returns.beforeSwitch()) });
     await slots.activate(tree, release);
     await journal.reach('reboot');
   };
@@ -83,6 +84,20 @@ async function boxesOf(slots: Slots): Promise<readonly BlackBox[]> {
   const { boxes } = await slots.withArchive('current', 'read', readBlackBoxes);
   return boxes;
 }
+
+test('a daemon that is started again before the reboot has tried nothing, and quarantines nothing', async (t) => {
+  const { boot, update } = await openEcu(t);
+  await update('boot 7');
+  // With boot control `directory` this start takes the one-shot choice: the next one is in the old slot.
+  await boot();
+  const life = await boot('boot 7');
+  const verdict = await life.slots.judge();
+  assert.ok(isFallenBack(verdict), verdict.kind);
+  const { reason } = await life.returns.settled(verdict, life.journal.entry);
+  assert.match(reason, /update to version 2 was cut off while rebooting/);
+  assert.deepEqual(await boxesOf(life.slots), []);
+  await life.returns.admit({ version: '2', imageDigest: 'd' }, false);
+});
 
 test('a release that gives up tells most, and the old one the rest', async (t) => {
   const { update, tryRelease, comeBack } = await openEcu(t);
