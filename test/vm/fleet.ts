@@ -66,7 +66,8 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   return fleet;
 }
 
-async function build(
+/** Makes disks, and images of good releases and of those with the named troubles. */
+export async function build(
   directory: string,
   debian: DebianTree,
   tarball: string,
