@@ -67,8 +67,11 @@ export class RpiLoader implements BootLoader {
     await this.#partition.setRoot(slot, name);
   }
 
-  /** The firmware keeps the flag over a reboot, not over a power cycle: that always boots the default. */
+  /** The firmware keeps the flag over a reboot, not over a power cycle: a running slot cannot be let boot once more. */
   async tryOnce(slot: SlotId): Promise<void> {
+    if (slot === this.booted) {
+      throw new BootError('switch_failed', 'a Raspberry Pi keeps no boot choice over a power cycle');
+    }
     await this.#partition.choose('tryboot.txt', slot);
   }
 

@@ -16,6 +16,9 @@ export interface Traces {
   readonly steps: readonly string[];
 }
 
+/** Noted by a release whose probes have all held once, on a boot loader that cannot let it boot once more. */
+export const probesHeld = 'probes_held';
+
 /** Why the ECU came back, as far as it can be told. The most certain witness comes first. */
 export function deduceCause({ end, newCrashRecords, watchdogs, boots, steps }: Traces): Verdict {
   if (end !== undefined) return { cause: end.cause, detail: end.detail };
@@ -31,6 +34,10 @@ export function deduceCause({ end, newCrashRecords, watchdogs, boots, steps }: T
     return { cause: 'rebooted', detail: 'an orderly reboot was begun while it was on trial' };
   }
   if (steps.at(-1) === 'powering_off') return { cause: 'switched_off', detail: '' };
+  if (steps.at(-1) === probesHeld && boots === 1) {
+    const detail = 'its probes held, and this boot loader keeps no choice over a power cut';
+    return { cause: 'switched_off', detail };
+  }
   if (boots === undefined) return { cause: 'not_booted', detail: '' };
   if (boots > 1) return { cause: 'reboot_loop', detail: `it came up ${boots} times` };
   return { cause: 'cut_off', detail: '' };

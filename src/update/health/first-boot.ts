@@ -5,6 +5,7 @@ import type { TrialEnd } from '#domain/trial-end.ts';
 import type { ResetPlaces } from '#host/last-reset.ts';
 import { listCrashRecords, watchdogsThatReset } from '#host/last-reset.ts';
 import type { SystemCourse } from '#host/system-state.ts';
+import { probesHeld } from '#update/black-box/deduce.ts';
 import { noteFirstBoot } from '#update/black-box/first-boot-timeline.ts';
 import type { GrpcProbe, HealthCheck } from './probe.ts';
 import { makeProbe } from './probe.ts';
@@ -154,6 +155,7 @@ export class FirstBoot implements AsyncDisposable {
         { err: error },
         'the boot choice could not be renewed: a power cut leads back to the old release',
       );
+      await this.#note(probesHeld);
       return;
     }
     const { armed, times } = renewed;
@@ -167,18 +169,22 @@ export class FirstBoot implements AsyncDisposable {
     const { slots, course, log } = this.#parts;
     const where = await course();
     if (where === 'running') return;
-    try {
-      // For the black box: nobody else can tell an orderly reboot from a power cut afterwards.
-      await noteFirstBoot(slots, where);
-    } catch (error) {
-      log.warn({ err: error }, 'that the machine goes down could not be noted');
-    }
+    // For the black box: nobody else can tell an orderly reboot from a power cut afterwards.
+    await this.#note(where);
     if (!this.#armed || where !== 'rebooting') return;
     log.warn({}, 'the machine reboots before the release was kept: it goes back to the old one');
     try {
       await slots.disarm();
     } catch (error) {
       log.error({ err: error }, 'the boot choice could not be taken back');
+    }
+  }
+
+  async #note(step: string): Promise<void> {
+    try {
+      await noteFirstBoot(this.#parts.slots, step);
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, `${step} could not be noted`);
     }
   }
 }

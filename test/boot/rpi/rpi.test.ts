@@ -106,6 +106,10 @@ test('a release on trial that reboots is not tried again, even when it could not
   const { start, setting, firmware } = await pi(t);
   await (await start()).tryOnce('slot_b');
   const onTrial = await start('slot_b');
+  await assert.rejects(
+    onTrial.tryOnce('slot_b'),
+    bootError('switch_failed', /keeps no boot choice over a power cycle/),
+  );
   await onTrial.reboot();
   assert.deepEqual(setting.reboots, [[]]);
   assert.deepEqual(await firmware.boot(setting.reboots[0]), old);

@@ -18,6 +18,8 @@ test('the most certain witness decides', () => {
   assert.equal(cause({ boots: 3, steps }), 'rebooted');
   assert.equal(cause({ boots: 1, steps: ['first_boot', 'powering_off'] }), 'switched_off');
   assert.equal(cause({ boots: 1, steps: [...steps, 'first_boot'] }), 'cut_off');
+  assert.equal(cause({ boots: 1, steps: ['first_boot', 'probes_held'] }), 'switched_off');
+  assert.equal(cause({ watchdogs, boots: 1, steps: ['first_boot', 'probes_held'] }), 'watchdog_reset');
   assert.equal(cause({ boots: 3 }), 'reboot_loop');
   assert.equal(cause({ boots: 1 }), 'cut_off');
   assert.equal(cause({}), 'not_booted');

@@ -262,12 +262,14 @@ test('when reboots do not lead away from a release, it stops rebooting', async (
   assert.deepEqual(leadsBack, [true, true, true, true, true, true, false, false], 'counted by boots');
 });
 
-test('a boot choice that cannot be renewed does not cost the release', async (t) => {
+test('a boot choice that cannot be renewed does not cost the release, and is noted for the one before', async (t) => {
   const { directory, boot } = await ecuOnTrial(t);
-  const { firstBoot, log } = await boot({ options: { ...hold, holdMs: 30 } });
+  const { slots, firstBoot, log } = await boot({ options: { ...hold, holdMs: 30 } });
   await writeFile(join(directory, 'boot.json'), '{"torn":');
   await firstBoot.judge(never);
   assert.ok(log.lines.some((line) => line.includes('could not be renewed')));
+  const noted = await slots.withArchive('current', 'read', readFirstBoot);
+  assert.equal(noted.at(-1)?.step, 'probes_held');
 });
 
 test('its limit has room for the last round of its probes', async (t) => {
