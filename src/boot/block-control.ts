@@ -177,12 +177,18 @@ class BlockControl implements BootControl {
 
   async seal(tree: StandbyTree): Promise<void> {
     await this.#stillMounted(tree);
-    await rm(tree.work, { recursive: true, force: true });
-    const { carry } = this.#setting.options;
-    await carryPaths(carry, tree, never);
-    const device = await this.#mounts.describe(never);
-    await this.#loader.install({ slot: tree.slot, root: tree.root, activeRoot: tree.activeRoot, device });
-    await syncFilesystem(tree.root, never);
+    const { slot, root, work, activeRoot } = tree;
+    try {
+      await rm(work, { recursive: true, force: true });
+      await carryPaths(this.#setting.options.carry, tree, never);
+      const device = await this.#mounts.describe(never);
+      await this.#loader.install({ slot, root, activeRoot, device });
+      await syncFilesystem(root, never);
+    } catch (error) {
+      // Whatever the error says, this is then the reason.
+      await this.#stillMounted(tree);
+      throw error;
+    }
     this.#sealed = true;
   }
 

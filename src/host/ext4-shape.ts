@@ -39,7 +39,8 @@ export async function readExt4Shape(
     blockBytes,
     inodeBytes,
     bytesPerInode: Math.max(blockBytes, Math.floor((blocks * blockBytes) / inodes)),
-    reservedPercent: Math.min(50, (100 * reserved) / blocks),
+    // mkfs rounds down.
+    reservedPercent: Math.min(50, (100 * (reserved + 0.5)) / blocks),
   };
 }
 
@@ -55,6 +56,6 @@ export function shapeArguments(shape: Ext4Shape): string[] {
     '-i',
     `${shape.bytesPerInode}`,
     '-m',
-    shape.reservedPercent.toFixed(4),
+    shape.reservedPercent.toFixed(8),
   ];
 }

@@ -9,10 +9,15 @@ const timeoutMs = 30 * 60 * 1000;
  * Errors: CommandError.
  */
 export async function syncFilesystem(path: string, signal: AbortSignal): Promise<void> {
-  const one = await runCommand({ argv: ['sync', '-f', path], timeoutMs }, signal);
+  const env = { LC_ALL: 'C' };
+  const one = await runCommand({ argv: ['sync', '-f', path], env, timeoutMs }, signal);
   if (one.exitCode === 0) return;
-  const all = await runCommand({ argv: ['sync'], timeoutMs }, signal);
-  if (all.exitCode !== 0) {
-    throw new CommandError('failed', `sync of ${path} failed`, `${one.stderr}\n${all.stderr}`);
-  }
+  // Only then: sync(2) itself never tells that something could not be written, or that the path has gone.
+  if (!/option|usage/i.test(one.stderr)) throw failed(path, one.stderr);
+  const all = await runCommand({ argv: ['sync'], env, timeoutMs }, signal);
+  if (all.exitCode !== 0) throw failed(path, `${one.stderr}\n${all.stderr}`);
+}
+
+function failed(path: string, output: string): CommandError {
+  return new CommandError('failed', `sync of ${path} failed: ${output.trim().split('\n')[0]}`, output);
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, it } from 'node:test';
@@ -183,6 +184,109 @@ describe('a standby slot on a block device', { skip }, () => {
     const { image, tree } = await site.update({ slots });
     await slots.activate(tree, { version: '2', detail: undefined, imageDigest: image.digest });
     assert.deepEqual(ecu.calls, ['install slot_b', 'once slot_b']);
+  });
+
+  it('is freed from a daemon that was killed, and used on as that one left it', async (t) => {
+    const [ecu, site] = await world(t);
+    const script = new URL('../support/hold-standby.ts', import.meta.url).pathname;
+    const child = spawn(process.execPath, [script, ecu.disk.directory, ecu.disk.node], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await site.publish(release);
+    await using slots = await ecu.open();
+    const held = await slots.prepare(never);
+    assert.equal(await readFile(join(held.work, 'part'), 'utf8'), 'arrived');
+    const { image, tree } = await site.update({ slots });
+    await slots.activate(tree, { version: '2', detail: undefined, imageDigest: image.digest });
+    assert.doesNotMatch(ecu.log.lines.join('\n'), /formatted/);
+    await ecu.disk.inside(2, async (root) =>
+      assert.deepEqual(await site.differences(image, ['/lost+found'], root), []),
+    );
+  });
+
+  it('keeps what was downloaded when an update is aborted', async (t) => {
+    const [ecu, site] = await world(t);
+    const total = 60 * 150_000;
+    await site.publish(
+      Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, randomBytes(150_000)])),
+    );
+    await using slots = await ecu.open();
+    const abort = new AbortController();
+    let asked = 0;
+    site.intercept = (path) => {
+      if (path.startsWith('/rootfs') && ++asked === 40) abort.abort();
+      return false;
+    };
+    await assert.rejects(site.update({ slots, signal: abort.signal }), { name: 'AbortError' });
+    await slots.record('ABORTED', undefined);
+    assert.deepEqual(mountsWith(`${ecu.disk.directory}/mounts`), []);
+    await site.update({ slots });
+    assert.ok(site.sent < total + 25 * 150_000, `${site.sent} bytes were sent for ${total}`);
+  });
+
+  it('is not booted when the process that held its mounts was killed', async (t) => {
+    const [ecu, site] = await world(t);
+    await site.publish(release);
+    await using slots = await ecu.open();
+    const { tree } = await site.update({ slots });
+    const staged = { version: '2', detail: undefined, imageDigest: 'x' };
+    process.kill(Number(tree.root.split('/')[2]), 'SIGKILL');
+    await assert.rejects(slots.activate(tree, staged), {
+      code: 'switch_failed',
+      message: /mounts has gone|start the update again/,
+    });
+    assert.equal(await ecu.choice, 'slot_a');
+    const again = await site.update({ slots });
+    await slots.activate(again.tree, staged);
+    assert.equal(await ecu.choice, 'once slot_b');
+  });
+
+  it('takes a release that just fits, and refuses one block more untouched', async (t) => {
+    const [ecu, site] = await world(t, { standbyKib: 12_288 });
+    await site.publish({ ...release, pad: randomBytes(20_480_000) });
+    await using slots = await ecu.open();
+    const refusal = async (): Promise<{ needed: number; room: number }> => {
+      const error = await site.update({ slots }).then(
+        () => assert.fail('it fits'),
+        (failure: unknown) => failure,
+      );
+      await slots.record('FAILURE', undefined);
+      const [, needed, room] = /needs (\d+) bytes .* room for (\d+)/.exec(String(error)) ?? [];
+      return { needed: Number(needed), room: Number(room) };
+    };
+    const { needed, room } = await refusal();
+    const { bsize } = await ecu.disk.inside(2, (root) => statfs(root));
+    const fits = 20_480_000 - Math.ceil((needed - room) / bsize) * bsize;
+    await site.publish({ ...release, pad: randomBytes(fits + 1) });
+    const before = ecu.disk.digest(2);
+    assert.ok((await refusal()).needed - room <= bsize);
+    assert.equal(ecu.disk.digest(2), before);
+    await site.publish({ ...release, pad: randomBytes(fits) });
+    assert.deepEqual(await update(ecu, site), []);
+    const { bavail } = await ecu.disk.inside(2, (root) => statfs(root));
+    assert.ok(bavail * bsize < 1024 * 1024, 'no more than 1 MiB was asked for too much');
+  });
+
+  it('fails as full, and is unmounted, when others fill it meanwhile', async (t) => {
+    const [ecu, site] = await world(t, { standbyKib: 16_384 });
+    await site.publish({ one: randomBytes(3_000_000), two: randomBytes(3_000_000) });
+    await using slots = await ecu.open();
+    const { root } = await slots.look(never);
+    site.intercept = (path) => {
+      if (path.startsWith('/rootfs'))
+        spawnSync('dd', ['if=/dev/zero', `of=${root}/filler`, 'bs=1M', 'status=none']);
+      return false;
+    };
+    await assert.rejects(site.update({ slots }), { code: 'standby_slot_full' });
+    await slots.record('FAILURE', undefined);
+    assert.deepEqual(mountsWith(`${ecu.disk.directory}/mounts`), []);
+    site.intercept = () => false;
+    const { image, tree } = await site.update({ slots });
+    await slots.activate(tree, { version: '2', detail: undefined, imageDigest: image.digest });
+    assert.equal(await ecu.choice, 'once slot_b');
   });
 
   it('is refused untouched when the release does not fit', async (t) => {

@@ -19,12 +19,14 @@ test('only the file system of the path is flushed', async (t) => {
 });
 
 test('a sync that knows no -f flushes everything', async (t) => {
-  const programs = await programsOnPath(t, { sync: 'echo "sync $@" >> calls; [ $# = 0 ]' });
+  const programs = await programsOnPath(t, {
+    sync: 'echo "sync $@" >> calls; [ $# = 0 ] || { echo "sync: invalid option -- f" >&2; exit 1; }',
+  });
   await syncFilesystem('/some/where', never);
   assert.equal(await readFile(join(programs, 'calls'), 'utf8'), 'sync -f /some/where\nsync \n');
 });
 
 test('a flush that fails is an error, never silence', async (t) => {
-  await programsOnPath(t, { sync: 'echo "I/O error" >&2; exit 1' });
+  await programsOnPath(t, { sync: '[ $# = 0 ] || { echo "sync: error syncing: I/O error" >&2; exit 1; }' });
   await assert.rejects(syncFilesystem('/some/where', never), { code: 'failed', output: /I\/O error/ });
 });

@@ -54,6 +54,12 @@ export class BlockEcu {
     return ecu;
   }
 
+  /** The same ECU, seen by another process. */
+  static attach(directory: string, node: string): BlockEcu {
+    const disk = LoopDisk.attach(directory, node);
+    return new BlockEcu(disk, join(directory, 'mnt1'), {});
+  }
+
   get choice(): Promise<string> {
     return readFile(join(this.#shared, 'choice'), 'utf8').catch(() => 'slot_a');
   }

@@ -55,6 +55,11 @@ export class LoopDisk {
     return disk;
   }
 
+  /** One that another process made and will remove. */
+  static attach(directory: string, node: string): LoopDisk {
+    return new LoopDisk(directory, node);
+  }
+
   partition(number: number): string {
     return `${this.node}p${number}`;
   }
