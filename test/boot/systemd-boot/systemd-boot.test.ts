@@ -150,7 +150,9 @@ test('a slot that is about to be written to cannot be booted, also not from the 
 test('old kernels of a slot make room for new ones, those of the other slot stay', async (t) => {
   const machine = await SystemdBootMachine.create(t);
   await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+  await machine.loader('slot_a').tryOnce('slot_b');
   await machine.loader('slot_a').install(await machine.release(t, '6.1.0-3', 'three'));
+  assert.deepEqual(await machine.entries(), ['ota-slot_a.conf'], 'what is half there is not booted');
   assert.deepEqual((await readdir(join(machine.boot, 'ota-slot_b'))).sort(), [
     'entry',
     'initrd.img-6.1.0-3',
