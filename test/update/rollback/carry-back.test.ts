@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chmod,
   chown,
@@ -179,6 +179,23 @@ test('a failure on the way names the path and leaves the old release as it was',
     return true;
   });
   assert.deepEqual(await listing(root), before);
+});
+
+test('a slot without room for the copies is named, and left as it was', async (t) => {
+  if (!asRoot) return t.skip('only root mounts a small file system');
+  const { directory, activeRoot } = await slots(t);
+  const root = join(directory, 'small');
+  await mkdir(root);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'small', root]);
+  try {
+    await makeTree(root, { 'etc/hostname': 'car-7', 'var/lib/map/tiles': 'old map' });
+    await writeFile(join(activeRoot, 'var/lib/map/tiles'), Buffer.alloc(1 << 20, 7));
+    const before = await listing(root);
+    await assert.rejects(carryBack({ paths, activeRoot, root }), { code: 'standby_slot_full' });
+    assert.deepEqual(await listing(root), before);
+  } finally {
+    execFileSync('umount', [root]);
+  }
 });
 
 test('owners are those of the same names in the old release', async (t) => {
