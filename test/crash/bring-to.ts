@@ -20,9 +20,9 @@ export interface Journey {
 
 /**
  * Goes on with a vehicle whose daemon runs: boots it as often as the daemon asks for it, and asks for `version`, which the
- * vehicle's server must offer, until it is confirmed. Errors: Error when it does not come to that.
+ * vehicle's server must offer, until it is confirmed. `mayBeTried` says whether its first boot may have begun before. Errors: Error when it does not come to that.
  */
-export async function bringTo(vehicle: Vehicle, version: string): Promise<Journey> {
+export async function bringTo(vehicle: Vehicle, version: string, mayBeTried = true): Promise<Journey> {
   const { daemon, world } = vehicle;
   const end = performance.now() + limitMs;
   let [boots, requests] = [0, 0];
@@ -39,13 +39,17 @@ export async function bringTo(vehicle: Vehicle, version: string): Promise<Journe
       vehicle.bootUp();
       boots += 1;
       if (boots > 6) throw new Error('it boots for ever');
-      daemon.start();
+      vehicle.startDaemon();
       exit = daemon.exitCode();
     } else if (!busy.includes(status.status)) {
       rest ??= status;
       if (status.status === 'SUCCESS' && status.firmwareVersion === version) return { boots, rest };
       if (requests >= 2) throw new Error(`${status.status}: ${status.failure?.reason}`);
-      const [answer] = await daemon.update({ version, url: world.server.origin.href });
+      // A release whose first boot was cut off before it could tell is asked for with force.
+      const force = status.failure?.reason.startsWith('E320') === true;
+      if (force && !mayBeTried)
+        throw new Error(`quarantined without a first boot: ${status.failure?.reason}`);
+      const [answer] = await daemon.update({ version, url: world.server.origin.href, force });
       if (answer?.result === 'NO_FAILURE') requests += 1;
       // Refused only for the moment in which a first boot is still judged.
       else if (answer?.result !== 'RECOVERABLE')

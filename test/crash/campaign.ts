@@ -49,7 +49,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
         const share: CampaignShare = {
           recording: { ...rest, log: log.buffer as SharedArrayBuffer },
           directory: join(directory, `bench-${round}-${thread}`),
-          epochs: shares.filter((_, index) => index % threads === thread),
+          epochs: portion(shares, thread, threads),
           seed: seed + round * 7919,
         };
         return runShare(share, options.signal, (news) => {
@@ -66,6 +66,17 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
     if (names.size === before) break;
   }
   return { cases: names.size, epochs: epochs.length, mounts, failures };
+}
+
+/** Neighbouring epochs, as many cuts for each thread: what is found out about a partition holds for the next epochs. */
+function portion(shares: CampaignShare['epochs'], thread: number, threads: number): CampaignShare['epochs'] {
+  const all = shares.reduce((sum, { cuts }) => sum + cuts, 0);
+  let before = 0;
+  return shares.filter(({ cuts }) => {
+    const at = before;
+    before += cuts;
+    return Math.min(threads - 1, Math.floor((at * threads) / all)) === thread;
+  });
 }
 
 /** A cut of an epoch with many writes can go wrong in more ways, up to a point. */

@@ -20,7 +20,7 @@ export async function converge(
   const vehicle = await Vehicle.create(t, world, disk);
   try {
     vehicle.bootUp();
-    vehicle.daemon.start();
+    vehicle.startDaemon();
     await bringTo(vehicle, wanted.version);
     const twice = askedTwice(world, wanted.version, there);
     return [

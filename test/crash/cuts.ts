@@ -93,12 +93,13 @@ export function* cutsIn(epoch: Epoch, entries: readonly LogEntry[], random: () =
   }
   for (;;) {
     const at = random() < 0.5 ? epoch.to : epoch.from + 1 + Math.floor(random() * (epoch.to - epoch.from));
-    const share = [0.1, 0.5, 0.9][Math.floor(random() * 3)] ?? 0.5;
-    const tearing = random() < 0.4;
+    const share = writes.length < 6 ? 0.8 : ([0.1, 0.5, 0.9][Math.floor(random() * 3)] ?? 0.5);
+    // Few writes have few subsets, but sectors enough.
+    const tearing = random() < (writes.length < 6 ? 0.9 : 0.4);
     const kept = whole.flatMap(({ position }): Survivor[] => {
       if (random() >= share) return [];
       const { sector = 0, sectors = 0 } = entries[position] ?? {};
-      return tearing && sectors > 1 && random() < 0.5
+      return tearing && sectors > 1 && random() < 0.6
         ? [{ position, torn: withWholeSuperblock(sector, tear(sectors, random)) }]
         : [{ position }];
     });

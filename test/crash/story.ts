@@ -125,8 +125,7 @@ class Teller {
   async #switch(old: string, version: string): Promise<void> {
     const { vehicle } = this;
     const target: SlotId = this.#running === 'slot_a' ? 'slot_b' : 'slot_a';
-    const code = await vehicle.daemon.exitCode();
-    if (code !== rebootExitCode) throw new Error(`no reboot but ${code}: ${vehicle.daemon.log.slice(-3000)}`);
+    await this.#reboots();
     this.#promise(`reboot into ${version}`, { may: [old, version], boots: target });
     await vehicle.powerOff();
     // GRUB takes the choice for one boot away: from here on a cut leads back.
@@ -141,9 +140,25 @@ class Teller {
     this.#version = version;
   }
 
+  /** Errors: Error when the daemon comes to rest, or ends, without asking for a reboot. */
+  async #reboots(): Promise<void> {
+    const { daemon } = this.vehicle;
+    const exit = daemon.exitCode();
+    const end = performance.now() + 120_000;
+    for (;;) {
+      const code = await Promise.race([exit, delay(100)]);
+      if (code === rebootExitCode) return;
+      const status = code === undefined ? await daemon.status() : undefined;
+      const isOver = status?.status.endsWith('FAILURE') === true || performance.now() > end;
+      if (code === undefined && !isOver) continue;
+      const why = status?.failure?.reason ?? `exit code ${String(code)}`;
+      throw new Error(`no reboot, but ${why}: ${daemon.log.slice(-3000)}`);
+    }
+  }
+
   async #startDaemon(): Promise<EcuStatus> {
     const { daemon } = this.vehicle;
-    daemon.start(this.#life);
+    this.vehicle.startDaemon(this.#life);
     const end = performance.now() + 60_000;
     while (performance.now() < end) {
       const status = await daemon.status();

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SlotId } from '#boot/slots.ts';
-import { DaemonProcess } from '../support/daemon-process.ts';
+import { type DaemonLife, DaemonProcess } from '../support/daemon-process.ts';
 import { makeTree, type UpdateWorld } from '../support/update-world.ts';
 import { Ext4View } from './ext4-view.ts';
 import { consumeNextEntry, hasOneShotChoice, parseEnvironment, readGrubBoot } from './grub-boot.ts';
@@ -39,6 +40,7 @@ export class Vehicle {
   readonly active: string;
   readonly boot: string;
   #mounted: string[] = [];
+  #bootId = '';
 
   private constructor(world: UpdateWorld, daemon: DaemonProcess, disk: VehicleDisk) {
     this.world = world;
@@ -76,9 +78,19 @@ export class Vehicle {
     const { slot } = next;
     if (hasOneShotChoice(bytes)) overwriteInPlace(device, bytes, '/grub/grubenv', consumeNextEntry);
     for (const name of ['boot', slot] as const) check(this.disk.partition(name));
+    this.#bootId = randomUUID();
     this.#mount(this.disk.partition(slot), this.active);
     this.#mount(device, this.boot);
     return slot;
+  }
+
+  /** Starts the daemon, in the boot that this class plays: what tells boots apart is another one after each `bootUp`. */
+  startDaemon(life: DaemonLife = {}): void {
+    const path = join(this.world.directory, 'boot-id');
+    writeFileSync(path, `${this.#bootId}\n`);
+    const script = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"';
+    const under = ['unshare', '--mount', 'sh', '-c', script, path, ...(life.under ?? [])];
+    this.daemon.start({ ...life, under });
   }
 
   /** Ends the daemon as a power cut would, and unmounts. */

@@ -50,9 +50,12 @@ export interface CutFacts {
   readonly kernels: ReadonlyMap<string, string>;
 }
 
+/** What the status files call the slots, and their folders on the boot partition. */
+const slotNames = { slot_a: 'ota-slot_a', slot_b: 'ota-slot_b' } as const;
+
 const shapes: Readonly<Record<string, RegExp>> = {
   status: /^[A-Z_]{5,20}$/,
-  slot_in_use: /^slot_[ab]$/,
+  slot_in_use: /^ota-slot_[ab]$/,
   version: /^[\w.]+$/,
   version_detail: /^\{.*\}$/s,
   failure: /^\{.*\}$/s,
@@ -65,8 +68,8 @@ export async function readBootFacts(root: string): Promise<BootFacts> {
 }
 
 async function statusFacts(root: string, slot: SlotId): Promise<StatusFacts> {
-  const directory = join(root, `ota-${slot}`);
-  const files = new StatusFiles(directory);
+  const directory = join(root, slotNames[slot]);
+  const files = new StatusFiles(directory, slotNames);
   const garbled = namesIn(directory).flatMap((name) => {
     const shape = shapes[name];
     if (shape === undefined) return [];
