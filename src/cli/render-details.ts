@@ -41,6 +41,10 @@ function receivedText(row: EcuRow, progress: UpdateProgress): string {
 
 /** What an update has done so far, in short pieces. */
 export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] {
+  // After the reboot: nothing is counted any more, and it may take as long as health checks have to hold.
+  if (progress.phase === 'FINALIZING_UPDATE' && progress.totalFiles === 0) {
+    return ['the new release is being tried', `${humanDuration(progress.elapsedMs)} so far`];
+  }
   const pieces = [
     progress.totalFiles > 0
       ? `${humanCount(progress.totalFiles)} files (${humanBytes(progress.totalBytes)})`

@@ -78,6 +78,21 @@ test('colours change nothing but colours', () => {
   );
 });
 
+test('a first boot does not look like an update that does nothing', () => {
+  const none = { files: 0, bytes: 0, elapsedMs: 0 };
+  const tried: typeof progress = {
+    ...progress,
+    phase: 'FINALIZING_UPDATE',
+    totalFiles: 0,
+    copy: none,
+    link: none,
+    download: none,
+    elapsedMs: 75_000,
+  };
+  const lines = renderVehicle(state(ecuStatus('a', { status: 'UPDATING', progress: tried })), plainStyle);
+  assert.match(lines.join('\n'), /^ +the new release is being tried, 1 min 15 s so far$/m);
+});
+
 test('a failure tells what to do, also when the peer did not', () => {
   const shown = (type: 'RECOVERABLE' | 'UNRECOVERABLE', reason: string): string =>
     renderVehicle(
