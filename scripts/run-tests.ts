@@ -44,7 +44,7 @@ if (chosen.length === 0) {
 
 // What the crash campaign mounts is seen by nobody else, who would keep it busy, and is gone with the run however it ends.
 const alone = proofs === 'crash' && process.geteuid?.() === 0 ? ['unshare', '--mount'] : [];
-const [program = process.execPath, ...before] = [...alone, process.execPath];
+const [program, ...before] = [...alone, process.execPath] as const;
 const runner = spawn(
   program,
   [

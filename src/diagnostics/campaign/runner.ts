@@ -47,7 +47,7 @@ interface TriggerState {
 }
 
 /** Statistics of a window do not get the path of their signal, whose values they are not. */
-export const statisticsRoot = 'Vehicle.OTA.Statistics';
+const statisticsRoot = 'Vehicle.OTA.Statistics';
 
 /**
  * Runs one campaign. It has no clock of its own: time is what `accept` and `advance` are told, in milliseconds of the

@@ -161,7 +161,7 @@ export function readContainerBlock(
 }
 
 /** The messages of a block. */
-export function* messagesOf<Name extends MessageName>(
+function* messagesOf<Name extends MessageName>(
   name: Name,
   { count, data }: ContainerBlock,
 ): Generator<MessageTypes[Name]> {
