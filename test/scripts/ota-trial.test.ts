@@ -69,7 +69,11 @@ const shared = (place: (slot: string) => string): Record<string, string> => ({
   [`${place('slot_b')}/slot_in_use`]: 'slot_b',
   [`${place('slot_b')}/device`]: 'PARTUUID=id-b\nUUID=fs-1\n',
 });
-const grub = shared((slot) => `boot/ota-${slot}`);
+const grub = {
+  ...shared((slot) => `boot/ota-${slot}`),
+  'boot/ota-slot_a/slot_in_use': 'ota-slot_b',
+  'boot/ota-slot_b/slot_in_use': 'ota-slot_b',
+};
 
 test('a client that does not stay up ends the trial: word is left for both slots, then it reboots', async (t) => {
   const { top, guard } = await machine(t, grub);
@@ -111,7 +115,11 @@ test('outside a trial, or where that is not certain, it never reboots but starts
     ['another machine', { ...grub, 'boot/ota-slot_b/device': 'PARTUUID=id-c\n' }, /no status directory/],
     ['equal file systems', { ...grub, 'boot/ota-slot_b/device': 'UUID=fs-2\n' }, /no status directory/],
     ['written by an older client', without(grub, 'device'), /no status directory/],
-    ['another slot is meant', { ...grub, 'boot/ota-slot_b/slot_in_use': 'slot_a' }, /slot_in_use is slot_a/],
+    [
+      'another slot is meant',
+      { ...grub, 'boot/ota-slot_b/slot_in_use': 'ota-slot_a' },
+      /slot_in_use is ota-slot_a/,
+    ],
     [
       'the daemon gave up rebooting',
       { ...grub, 'boot/ota-slot_b/trial': '{"endings":4}' },
