@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { SlotId } from '#boot/slots.ts';
+import { slotIds } from '#boot/slots.ts';
 import { missingPrograms } from './missing-programs.ts';
 
 export interface GrubDiskOptions {
@@ -27,6 +28,8 @@ export interface GrubDisk {
   readonly onDisk: (path: string) => string;
   /** The shell command that writes it out. */
   readonly onDiskCommand: (path: string) => string;
+  /** Starts the machine anew: takes the choice for one boot away, as GRUB does, and mounts what is booted. */
+  readonly restart: () => Promise<SlotId>;
   readonly uuid: (role: 'boot' | SlotId) => string;
   /** Runs a program that has to succeed. */
   readonly run: (...argv: readonly [string, ...string[]]) => string;
@@ -82,15 +85,21 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
 
   const root = join(directory, 'root');
   await mkdir(root);
-  const mount = (what: string, where: string): void => {
-    run('mount', what, where);
-    undo.push(() => run('umount', where));
-  };
-  mount(partition(booted), root);
   const boot = join(root, 'boot');
-  await mkdir(boot);
-  mount(partition('boot'), boot);
+  undo.push(() => spawnSync('umount', ['--recursive', root]));
+  const mount = async (slot: SlotId): Promise<void> => {
+    run('mount', partition(slot), root);
+    await mkdir(boot, { recursive: true });
+    run('mount', partition('boot'), boot);
+  };
+  await mount(booted);
   await mkdir(join(boot, 'grub'));
+  const restart = async (): Promise<SlotId> => {
+    const slot = await takeChoice(join(boot, 'grub/grubenv'));
+    run('umount', '--recursive', root);
+    await mount(slot);
+    return slot;
+  };
   const uuid = (role: (typeof roles)[number]): string =>
     run('blkid', '-p', '-o', 'value', '-s', 'UUID', partition(role)).trim();
   const sector = run('partx', '--show', '--noheadings', '--output', 'START', '--nr', String(first), image);
@@ -98,7 +107,21 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
   const onDiskCommand = (path: string): string =>
     `debugfs -R 'cat ${path}' '${image}?offset=${Number(sector) * 512}'`;
   const onDisk = (path: string): string => run('sh', '-c', onDiskCommand(path));
-  return { device, root, boot, partition, onDisk, onDiskCommand, uuid, run };
+  return { device, root, boot, partition, onDisk, onDiskCommand, restart, uuid, run };
+}
+
+/** GRUB writes the block in place. */
+async function takeChoice(path: string): Promise<SlotId> {
+  const before = await readFile(path, 'latin1');
+  const variable = (name: string): SlotId | undefined =>
+    slotIds.find((slot) => before.includes(`\n${name}=${slot}\n`));
+  await using file = await open(path, 'r+');
+  await file.write(
+    before.replace(/\nnext_entry=.*\n/, '\nnext_entry=\n').padEnd(before.length, '#'),
+    0,
+    'latin1',
+  );
+  return variable('next_entry') ?? variable('saved_entry') ?? 'slot_a';
 }
 
 function makeFilesystem(type: string, node: string): void {

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { openBlockSlots } from '#boot/block-control.ts';
+import { grub } from '#boot/grub/grub.ts';
+import type { Slots } from '#boot/slots.ts';
+import type { GrubDisk } from '../../support/grub-disk.ts';
+import { grubDisk, noGrubDisk } from '../../support/grub-disk.ts';
+import {
+  distributionDisk,
+  partitionFoldersDisk,
+  putKernelFiles,
+  slotFoldersDisk,
+} from '../../support/grub-layouts.ts';
+import { loaderSetting } from '../../support/loader-setting.ts';
+import { missingPrograms } from '../../support/missing-programs.ts';
+import { scratchDirectory } from '../../support/scratch-directory.ts';
+
+const never = new AbortController().signal;
+
+function openSlots(disk: GrubDisk, mountDirectory: string): Promise<Slots> {
+  const setting = loaderSetting(disk.root, { mountDirectory });
+  return grub.open(setting, 'daemon').then((loader) => openBlockSlots(loader, setting, 'daemon'));
+}
+
+/** As the engine does it: the whole tree, then the switch. */
+async function update(slots: Slots, disk: GrubDisk, version: string): Promise<void> {
+  const tree = await slots.prepare(never);
+  await cp(join(disk.root, 'etc'), join(tree.root, 'etc'), { recursive: true });
+  await putKernelFiles(join(tree.root, 'boot'), `${version}.0-1-amd64`);
+  await writeFile(join(tree.root, 'release'), version);
+  await slots.activate(tree, { version, detail: undefined, imageDigest: version });
+}
+
+const skip = noGrubDisk() || missingPrograms('unshare', 'nsenter');
+
+describe('an ECU that boots by GRUB', { skip }, () => {
+  it('updates, returns from a release that did not come up, and goes back', async (t) => {
+    const disk = await grubDisk(t);
+    await distributionDisk(disk);
+    const mounts = await scratchDirectory(t);
+    {
+      await using slots = await openSlots(disk, mounts);
+      assert.deepEqual(await slots.judge(), { kind: 'ordinary', status: 'INITIALIZED', failure: undefined });
+      await update(slots, disk, '7.1');
+    }
+    assert.equal(await disk.restart(), 'slot_b');
+    assert.equal(await readFile(join(disk.root, 'release'), 'utf8'), '7.1');
+    // Nobody confirms it.
+    assert.equal(await disk.restart(), 'slot_a');
+    {
+      await using slots = await openSlots(disk, mounts);
+      assert.equal((await slots.judge()).kind, 'fell_back');
+      await slots.record('FAILURE', undefined);
+      await update(slots, disk, '7.2');
+    }
+    assert.equal(await disk.restart(), 'slot_b');
+    {
+      await using slots = await openSlots(disk, mounts);
+      assert.deepEqual(await slots.judge(), { kind: 'first_boot', of: 'update' });
+      await slots.confirm();
+    }
+    assert.equal(await disk.restart(), 'slot_b');
+    {
+      await using slots = await openSlots(disk, mounts);
+      assert.equal((await slots.current()).version, '7.2');
+      assert.equal((await slots.standby()).intact, true);
+      await slots.rollBack();
+    }
+    assert.equal(await disk.restart(), 'slot_a');
+    {
+      await using slots = await openSlots(disk, mounts);
+      assert.deepEqual(await slots.judge(), { kind: 'first_boot', of: 'rollback' });
+      await slots.confirm();
+    }
+    assert.equal(await disk.restart(), 'slot_a');
+    assert.equal(await readFile(join(disk.boot, 'ota-slot_a/status'), 'utf8'), 'SUCCESS');
+  });
+
+  it('goes back to the release that an existing client left, of either generation', async (t) => {
+    const left = (slotInUse: string) => ({
+      slot_a: { status: 'FAILURE', version: '1', slotInUse },
+      slot_b: { status: 'SUCCESS', version: '2', slotInUse },
+    });
+    for (const generation of ['slot folders', 'partition folders']) {
+      const disk = await grubDisk(t, { booted: 'slot_b' });
+      if (generation === 'slot folders') {
+        await slotFoldersDisk(disk, 'slot_b', left('slot_b'), { saved_entry: 'slot_b' });
+      } else {
+        await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_b' }, left('sda3'));
+      }
+      const mounts = await scratchDirectory(t);
+      {
+        await using slots = await openSlots(disk, mounts);
+        assert.deepEqual(await slots.judge(), { kind: 'ordinary', status: 'SUCCESS', failure: undefined });
+        assert.equal((await slots.current()).version, '2');
+        assert.equal((await slots.rollbackTarget()).version, '1', generation);
+        await slots.rollBack();
+      }
+      assert.equal(await disk.restart(), 'slot_a');
+      await using slots = await openSlots(disk, mounts);
+      assert.deepEqual(await slots.judge(), { kind: 'first_boot', of: 'rollback' }, generation);
+    }
+  });
+});
