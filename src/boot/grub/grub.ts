@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { BootErrorCode } from '#boot/boot-error.ts';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, LoaderKind, LoaderSetting, SlotTree, StatusPlace } from '#boot/boot-loader.ts';
+import { naming, requireWritable } from '#boot/boot-place.ts';
 import type { FstabEntry } from '#boot/fstab.ts';
 import { installFstab } from '#boot/fstab.ts';
 import { newestKernel } from '#boot/kernels.ts';
@@ -14,7 +14,7 @@ import { adopt } from './adopt.ts';
 import { GrubenvFile } from './grubenv.ts';
 import { defaultArguments, slotArguments } from './kernel-arguments.ts';
 import type { GrubLayout } from './layout.ts';
-import { readLayout, requireWritable } from './layout.ts';
+import { readLayout } from './layout.ts';
 import { defaultMenuName, formatDefaultMenu, slotMenuName } from './menu.ts';
 import { bootableEntry, putKernel, replaceMenu, slotFolder, slotNames, withdrawMenu } from './slot-folder.ts';
 
@@ -40,9 +40,12 @@ export const grub: LoaderKind = {
     const layout = await readLayout(setting, never);
     const environment = new GrubenvFile(layout.grubDirectory, layout.partition);
     if (role === 'daemon') {
-      await requireWritable(layout.grubDirectory);
-      await naming(layout, 'startup_failed', 'the boot menu could not be taken over', () =>
-        adopt({ setting, layout, environment }, never),
+      await requireWritable(layout.grubDirectory, 'the boot partition');
+      await naming(
+        layout.partition.mountPoint,
+        'startup_failed',
+        'the boot menu could not be taken over',
+        () => adopt({ setting, layout, environment }, never),
       );
     }
     return new GrubLoader(setting, layout, environment);
@@ -70,14 +73,17 @@ class GrubLoader implements BootLoader {
 
   /** Without its entry, GRUB falls back to the running slot only. */
   withhold(slot: SlotId): Promise<void> {
-    return naming(this.#layout, 'prepare_failed', `the menu entry of ${slot} could not be removed`, () =>
-      withdrawMenu(this.#layout, slot, never),
+    return naming(
+      this.#layout.partition.mountPoint,
+      'prepare_failed',
+      `the menu entry of ${slot} could not be removed`,
+      () => withdrawMenu(this.#layout, slot, never),
     );
   }
 
   install(tree: SlotTree): Promise<void> {
     const what = `${tree.slot} could not be made bootable`;
-    return naming(this.#layout, 'prepare_failed', what, async () => {
+    return naming(this.#layout.partition.mountPoint, 'prepare_failed', what, async () => {
       const boot = await resolveInRoot(tree.root, '/boot');
       const { kernel, initrds } = await newestKernel(boot);
       const plan = fstabPlan(tree);
@@ -99,7 +105,7 @@ class GrubLoader implements BootLoader {
 
   tryOnce(slot: SlotId): Promise<void> {
     return naming(
-      this.#layout,
+      this.#layout.partition.mountPoint,
       'switch_failed',
       `${slot} could not be chosen for the next boot`,
       async () => {
@@ -113,16 +119,21 @@ class GrubLoader implements BootLoader {
   }
 
   makeDefault(slot: SlotId): Promise<void> {
-    return naming(this.#layout, 'switch_failed', `${slot} could not be made the default`, async () => {
-      await this.#requireBootable(slot);
-      await this.#environment.change({ saved_entry: slot, next_entry: undefined }, never);
-      await replaceMenu(this.#layout, defaultMenuName, formatDefaultMenu(slot), never);
-    });
+    return naming(
+      this.#layout.partition.mountPoint,
+      'switch_failed',
+      `${slot} could not be made the default`,
+      async () => {
+        await this.#requireBootable(slot);
+        await this.#environment.change({ saved_entry: slot, next_entry: undefined }, never);
+        await replaceMenu(this.#layout, defaultMenuName, formatDefaultMenu(slot), never);
+      },
+    );
   }
 
   cancelTry(): Promise<void> {
     return naming(
-      this.#layout,
+      this.#layout.partition.mountPoint,
       'switch_failed',
       'the choice for the next boot could not be taken back',
       async () => {
@@ -164,27 +175,3 @@ function bootMounts({ boot, bootUuid, esp }: GrubLayout): readonly FstabEntry[] 
     },
   ];
 }
-
-/** What goes wrong on the boot partition is named, with what to do. */
-async function naming<T>(
-  { partition }: GrubLayout,
-  code: BootErrorCode,
-  what: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof BootError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    const mend = mends[error instanceof Error && 'code' in error ? String(error.code) : ''];
-    const hint = mend === undefined ? '' : `; the boot partition at ${partition.mountPoint} ${mend}`;
-    throw new BootError(code, `${what}: ${why}${hint}`, { cause: error });
-  }
-}
-
-const mends: Readonly<Record<string, string>> = {
-  ENOSPC: 'is full: remove files that no slot boots from',
-  EROFS: 'is read only: check its file system, and mount it writable',
-  EIO: 'cannot be read or written: check the disk',
-};

@@ -1,4 +1,4 @@
-import { access, constants, realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, LoaderSetting } from '#boot/boot-loader.ts';
@@ -149,20 +149,6 @@ async function bootPartition(
     );
   }
   return { boot, partition: { mountPoint: directory, type } };
-}
-
-/** Errors: BootError `startup_failed` when the boot partition is read only. */
-export async function requireWritable(grubDirectory: string): Promise<void> {
-  try {
-    await access(grubDirectory, constants.W_OK);
-  } catch (error) {
-    throw new BootError(
-      'startup_failed',
-      `the boot partition cannot be written to: ${grubDirectory} is read only for this process; check its file ` +
-        'system, and mount it writable',
-      { cause: error },
-    );
-  }
 }
 
 /** Errors: BootError `prepare_failed` when a boot partition has less than `bytes` free. */
