@@ -114,7 +114,7 @@ export class Vehicle {
 }
 
 /** Waits until no mount namespace holds a device any more: they end with the processes that the daemon left. */
-async function released(device: string): Promise<void> {
+export async function released(device: string): Promise<void> {
   const end = performance.now() + 10_000;
   for (;;) {
     try {
