@@ -118,10 +118,14 @@ test('a release that failed is told about, refused until it is forced, and allow
   assert.equal((await ota('quarantine')).stdout, 'nothing is quarantined\n');
   const [kept] = JSON.parse((await ota('blackbox', '--json')).stdout).boxes;
   assert.deepEqual([kept.id, kept.quarantined], [id, false], 'the new release knows what was before it');
+  assert.equal(await daemon.end('SIGTERM'), 0);
 });
 
 test('killed on the first boot: the old release tells what it can, and damaged files stop nobody', async (t) => {
-  const { world, directory, daemon, ota, url } = await openEcu(t, 'touch begun; sleep 60');
+  const { world, directory, daemon, ota, url } = await openEcu(
+    t,
+    'touch begun; while [ -e begun ]; do sleep 0.2; done',
+  );
   await world.publish({ 'etc/issue': 'two' });
   await daemon.update({ version: '2', url });
   while (!(await isThere(join(directory, 'begun')))) await delay(20);
@@ -147,4 +151,5 @@ test('killed on the first boot: the old release tells what it can, and damaged f
   await rm(join(directory, 'begun'));
   await daemon.update({ version: '2', url });
   while (!(await isThere(join(directory, 'begun')))) await delay(20);
+  assert.equal(await daemon.end('SIGTERM'), 0);
 });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { SlotArchive } from '#boot/slot-archive.ts';
 import type { BlackBox } from '#update/black-box/record.ts';
