@@ -25,7 +25,7 @@ async function detect({ options }: LoaderSetting): Promise<Detection | undefined
   return path === undefined ? undefined : { reason: `boot.command.path is ${path}` };
 }
 
-async function open(setting: LoaderSetting): Promise<BootLoader> {
+async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<BootLoader> {
   const { options, activeRoot, bootDirectory } = setting;
   const program = options.command.path;
   if (program === undefined) {
@@ -43,7 +43,7 @@ async function open(setting: LoaderSetting): Promise<BootLoader> {
   });
   const { signal } = new AbortController();
   const found = await findSlotDevices(setting, signal);
-  const status = await sharedStatus(setting, found.devices, signal);
+  const status = await sharedStatus(setting, found.devices, role, signal);
   const tool: BootTool = {
     program,
     mend: 'correct boot.command.path, or the executable',

@@ -3,20 +3,23 @@ import { dirname, join } from 'node:path';
 import { deviceHolding } from '#host/block-device.ts';
 import { BootError } from './boot-error.ts';
 import type { BootLoader, LoaderSetting, StatusPlace } from './boot-loader.ts';
+import { requireWritable } from './boot-place.ts';
 import { slotIds } from './slots.ts';
 
 /**
  * The status directories of loaders that have no place of their own for them: `boot.status_directory`, else
  * `ota-status` in the boot directory, with one directory per slot. Both slots must see it, so that each learns how the
- * other one fared. Errors: BootError `startup_failed` when it lies in a slot.
+ * other one fared. Errors: BootError `startup_failed` when it lies in a slot, or cannot be written to by the daemon.
  */
 export async function sharedStatus(
   { options, bootDirectory }: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
   devices: BootLoader['devices'],
+  role: 'daemon' | 'reader',
   signal: AbortSignal,
 ): Promise<StatusPlace> {
   const directory = options.statusDirectory ?? join(bootDirectory, 'ota-status');
-  const holding = await deviceHolding(await nearestExisting(directory), signal);
+  const existing = await nearestExisting(directory);
+  const holding = await deviceHolding(existing, signal);
   const slot = slotIds.find((id) => devices[id].number === holding?.number);
   if (slot !== undefined) {
     throw new BootError(
@@ -25,6 +28,7 @@ export async function sharedStatus(
         'see it; mount a partition there that both slots mount, or name a directory on one with boot.status_directory',
     );
   }
+  if (role === 'daemon') await requireWritable(existing, `the status directory ${directory}`);
   return { kind: 'shared', directory: (id) => join(directory, id) };
 }
 

@@ -24,7 +24,7 @@ async function detect({ options }: LoaderSetting): Promise<Detection | undefined
   return slot === undefined ? undefined : { reason: `the U-Boot environment has ota_slot=${slot}` };
 }
 
-async function open(setting: LoaderSetting): Promise<BootLoader> {
+async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<BootLoader> {
   const { signal } = new AbortController();
   const environment = new UBootEnvironment(setting.options.toolTimeoutMs);
   const variables = await environment.read('startup_failed');
@@ -38,7 +38,7 @@ async function open(setting: LoaderSetting): Promise<BootLoader> {
     );
   }
   const found = await findSlotDevices(setting, signal);
-  const status = await sharedStatus(setting, found.devices, signal);
+  const status = await sharedStatus(setting, found.devices, role, signal);
   return new UBootLoader({ ...found, status, environment, reboot: () => setting.reboot([]) });
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -111,15 +112,21 @@ describe('the directory of status files', { skip: whyNoLoopDisks() }, () => {
     const setting = loaderSetting(root);
     const { devices } = await findSlotDevices(setting, never);
     assert.match(
-      await refusal(sharedStatus(setting, devices, never)),
+      await refusal(sharedStatus(setting, devices, 'daemon', never)),
       /boot\/ota-status lies inside slot_a \(.*p1\), where the other slot does not see it; mount a partition there/,
     );
     disk.format(3, 'ext4', '-O', '^has_journal');
     const data = disk.mount(3);
     await mkdir(join(root, 'boot'));
     const named = loaderSetting(root, { statusDirectory: join(data, 'not/yet') });
-    const place = await sharedStatus(named, devices, never);
+    const place = await sharedStatus(named, devices, 'daemon', never);
     assert.ok(place.kind === 'shared');
     assert.equal(place.directory('slot_b'), join(data, 'not/yet/slot_b'));
+    execFileSync('mount', ['-o', 'remount,ro', data]);
+    assert.match(
+      await refusal(sharedStatus(named, devices, 'daemon', never)),
+      /the status directory .*not\/yet cannot be written to: .* read only for this process; .* mount it writable/,
+    );
+    assert.equal((await sharedStatus(named, devices, 'reader', never)).kind, 'shared');
   });
 });

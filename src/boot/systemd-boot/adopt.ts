@@ -6,6 +6,7 @@ import type { Kernel } from '#boot/kernels.ts';
 import { kernelsIn } from '#boot/kernels.ts';
 import type { SlotId } from '#boot/slots.ts';
 import { readAtMost, writeDurably } from '#host/durable-file.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 import type { EntryContents } from './entries.ts';
 import { readEntries, replaceEntry } from './entries.ts';
 import { describedKernel, describeKernel, missingFile, replaceKernel } from './kernel-directory.ts';
@@ -80,8 +81,11 @@ async function runningKernel(
  * second attempt would be its too.
  */
 export async function maskBlessing(root: string): Promise<void> {
-  const units = join(root, 'etc/systemd/system');
-  if ((await stat(join(root, 'etc/systemd'), { throwIfNoEntry: false })) === undefined) return;
+  const [etc, units] = [
+    await resolveInRoot(root, '/etc/systemd'),
+    await resolveInRoot(root, '/etc/systemd/system'),
+  ];
+  if ((await stat(etc, { throwIfNoEntry: false })) === undefined) return;
   const path = join(units, 'systemd-bless-boot.service');
   const before = await lstat(path).catch(() => undefined);
   if (before?.isSymbolicLink()) return;

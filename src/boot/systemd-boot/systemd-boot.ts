@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import type { BootErrorCode } from '#boot/boot-error.ts';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from '#boot/boot-loader.ts';
+import { naming, requireWritable } from '#boot/boot-place.ts';
 import { installFstab } from '#boot/fstab.ts';
 import { newestKernel } from '#boot/kernels.ts';
 import { sharedStatus } from '#boot/shared-status.ts';
@@ -9,6 +10,7 @@ import { fstabPlan } from '#boot/slot-fstab.ts';
 import type { SlotId } from '#boot/slots.ts';
 import { otherSlot } from '#boot/slots.ts';
 import { readAtMost } from '#host/durable-file.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 import { syncFilesystem } from '#host/sync-filesystem.ts';
 import { adoptRunning, leaveChoiceToOrder, maskBlessing } from './adopt.ts';
 import { findBootPartition, findSystemdBoot } from './boot-partition.ts';
@@ -40,7 +42,7 @@ async function detect(setting: LoaderSetting): Promise<Detection | undefined> {
   return { reason: info === undefined ? `it lies in ${path}` : `${info} started this system` };
 }
 
-async function open(setting: LoaderSetting): Promise<BootLoader> {
+async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<BootLoader> {
   const { signal } = new AbortController();
   const variables = new LoaderVariables(setting.activeRoot, setting.options.toolTimeoutMs);
   const info = await variables.info();
@@ -54,7 +56,8 @@ async function open(setting: LoaderSetting): Promise<BootLoader> {
   }
   const found = await findSlotDevices(setting, signal);
   const boot = await findBootPartition(setting, found.devices, signal);
-  const status = await sharedStatus(setting, found.devices, signal);
+  if (role === 'daemon') await requireWritable(boot, 'the boot partition');
+  const status = await sharedStatus(setting, found.devices, role, signal);
   return new SystemdBootLoader({ ...found, status, setting, boot, variables });
 }
 
@@ -84,28 +87,42 @@ export class SystemdBootLoader implements BootLoader {
   }
 
   /** Nobody may pick a half-written slot from the menu. */
-  async withhold(slot: SlotId): Promise<void> {
-    await removeEntries(this.#boot, (entry) => entry.slot === slot);
-    await this.#sync();
+  withhold(slot: SlotId): Promise<void> {
+    return this.#named('prepare_failed', `the boot entry of ${slot} could not be removed`, async () => {
+      await removeEntries(this.#boot, (entry) => entry.slot === slot);
+      await this.#sync();
+    });
   }
 
-  async install(tree: SlotTree): Promise<void> {
+  install(tree: SlotTree): Promise<void> {
+    const what = `${tree.slot} could not be made bootable`;
+    return this.#named('prepare_failed', what, () => this.#install(tree));
+  }
+
+  async #install(tree: SlotTree): Promise<void> {
     const boot = this.#boot;
     const plan = fstabPlan(tree);
-    const directory = join(tree.root, 'boot');
+    const directory = await resolveInRoot(tree.root, '/boot');
     const kernel = await newestKernel(directory);
     const running = await adoptRunning({ boot, setting: this.#setting, tree, running: this.#running() });
     await installFstab(tree, plan);
     await maskBlessing(tree.root);
     await this.withhold(tree.slot);
-    const own = await readAtMost(join(tree.root, 'etc/kernel/cmdline'), 4096).catch(() => undefined);
+    const cmdline = await resolveInRoot(tree.root, '/etc/kernel/cmdline');
+    const own = await readAtMost(cmdline, 4096).catch(() => undefined);
     const base = own?.toString('utf8').trim() || running.options;
     const options = kernelOptions(base, plan.root, this.#setting.options.kernelArguments);
     await replaceKernel(boot, tree.slot, { directory, kernel }, options);
     await this.#sync();
   }
 
-  async tryOnce(slot: SlotId): Promise<void> {
+  tryOnce(slot: SlotId): Promise<void> {
+    return this.#named('switch_failed', `${slot} could not be chosen for the next boot`, () =>
+      this.#tryOnce(slot),
+    );
+  }
+
+  async #tryOnce(slot: SlotId): Promise<void> {
     const fallBack = otherSlot(slot);
     await this.#variables.clearOverrides();
     await leaveChoiceToOrder(this.#boot);
@@ -122,7 +139,13 @@ export class SystemdBootLoader implements BootLoader {
     await this.#expect({ slot, triesLeft: 1 }, { slot: fallBack, triesLeft: undefined });
   }
 
-  async makeDefault(slot: SlotId): Promise<void> {
+  makeDefault(slot: SlotId): Promise<void> {
+    return this.#named('switch_failed', `${slot} could not be made the default`, () =>
+      this.#makeDefault(slot),
+    );
+  }
+
+  async #makeDefault(slot: SlotId): Promise<void> {
     await this.#variables.clearOverrides();
     await leaveChoiceToOrder(this.#boot);
     const before = await readEntries(this.#boot);
@@ -136,7 +159,12 @@ export class SystemdBootLoader implements BootLoader {
     await this.#expect({ slot, triesLeft: undefined });
   }
 
-  async cancelTry(): Promise<void> {
+  cancelTry(): Promise<void> {
+    const what = 'the choice for the next boot could not be taken back';
+    return this.#named('switch_failed', what, () => this.#cancelTry());
+  }
+
+  async #cancelTry(): Promise<void> {
     const entries = await readEntries(this.#boot);
     // With nothing else to boot, one that is on trial is better than none.
     if (entries.every(isCounted)) return;
@@ -188,6 +216,10 @@ export class SystemdBootLoader implements BootLoader {
           `${slot} should; check the partition (fsck.vfat) and that it is not read-only`,
       );
     }
+  }
+
+  #named<T>(code: BootErrorCode, what: string, work: () => Promise<T>): Promise<T> {
+    return naming(this.#boot, code, what, work);
   }
 
   async #sync(): Promise<void> {

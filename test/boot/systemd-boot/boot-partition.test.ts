@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -67,6 +68,11 @@ test('it is found with its slots, but not inside of one', { skip: whyNoLoopDisks
   assert.equal(loader.booted, 'slot_a');
   assert.ok(loader.status.kind === 'shared');
   assert.equal(loader.status.directory('slot_b'), join(esp, 'ota-status/slot_b'));
+  execFileSync('mount', ['-o', 'remount,ro', esp]);
+  await assert.rejects(
+    systemdBoot.open(setting, 'daemon'),
+    /the boot partition cannot be written to: .* mount it writable/,
+  );
   await putSystemdBoot(join(root, 'boot'));
   const inside = { ...loaderSetting(root), options: { ...setting.options, statusDirectory: esp } };
   await assert.rejects(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
@@ -244,6 +244,30 @@ describe('what keeps systemd-boot from booting a slot is named', () => {
     await rm(join(machine.setting.activeRoot, 'boot'), { recursive: true });
     const error = await errorOf(machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two')));
     assert.match(error.message, /no boot entry that a failed trial could come back to/);
+  });
+
+  it('a boot partition that is full, with the running release booting as before', {
+    skip: process.geteuid?.() !== 0 && 'only root can mount a small file system',
+  }, async (t) => {
+    const machine = await SystemdBootMachine.create(t);
+    await machine.loader('slot_a').install(await machine.release(t, '6.1.0-2', 'two'));
+    const tree = await machine.release(t, '6.1.0-3', 'three');
+    await writeFile(join(tree.root, 'boot/initrd.img-6.1.0-3'), Buffer.alloc(1 << 20));
+    const small = await scratchDirectory(t);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small]);
+    try {
+      await cp(machine.boot, small, { recursive: true });
+      const full = SystemdBootMachine.at(machine.setting.activeRoot, small);
+      const error = await errorOf(full.loader('slot_a').install(tree));
+      assert.equal(error.code, 'prepare_failed');
+      assert.match(
+        error.message,
+        /slot_b could not be made bootable: ENOSPC.*; the boot partition at \S+ is full: remove/,
+      );
+      assert.deepEqual(await boots(full, 2), [old, old]);
+    } finally {
+      execFileSync('umount', [small]);
+    }
   });
 
   it('a variable that bootctl says it cleared', async (t) => {
