@@ -7,4 +7,12 @@ import { systemdBoot } from './systemd-boot/systemd-boot.ts';
 import { uBoot } from './u-boot.ts';
 
 /** Every boot loader for block devices, in the order in which they are looked for: what was configured comes first. */
-export const loaders: readonly LoaderKind[] = [command, uBoot, jetsonCboot, jetsonUefi, rpi, systemdBoot, grub];
+export const loaders: readonly LoaderKind[] = [
+  command,
+  uBoot,
+  jetsonCboot,
+  jetsonUefi,
+  rpi,
+  systemdBoot,
+  grub,
+];
