@@ -24,7 +24,7 @@ export interface BootPartition {
 export async function settle(partition: BootPartition, signal: AbortSignal): Promise<void> {
   if (journalFree.includes(partition.type)) return syncFilesystem(partition.mountPoint, signal);
   // One process, so that nothing of ours can come between and leave it frozen.
-  const script = 'fsfreeze --freeze "$1" || exit 1; fsfreeze --unfreeze "$1"';
+  const script = 'trap "" HUP INT TERM; fsfreeze --freeze "$1" || exit 1; fsfreeze --unfreeze "$1"';
   const argv = ['sh', '-c', script, 'sh', partition.mountPoint] as const;
   try {
     const { exitCode, stderr } = await runCommand({ argv: [...argv], timeoutMs }, signal);

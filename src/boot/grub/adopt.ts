@@ -11,7 +11,7 @@ import { settle, thaw } from '#host/settled-file.ts';
 import { findBootSource } from './boot-source.ts';
 import type { GrubEnvironment, GrubenvFile } from './grubenv.ts';
 import type { GrubLayout } from './layout.ts';
-import { takeOverStatus } from './legacy.ts';
+import { legacyFolder, takeOverStatus } from './legacy.ts';
 import { defaultMenuName, formatDefaultMenu, formatMenu, isOwnMenu, keptLines, showsSlots } from './menu.ts';
 import { bootableEntry, entryOf, putKernel, replaceMenu, slotFolder } from './slot-folder.ts';
 
@@ -53,11 +53,11 @@ export async function adopt({ setting, layout, environment }: Adoption, signal: 
   const origin = await menuOrigin(layout);
   const menu = await menuText(layout.grubDirectory);
   const before = await environment.read();
-  if (origin === 'partition_folders') await takeOverStatus(layout);
+  const old = await isFirstGeneration(layout, origin);
+  if (old) await takeOverStatus(layout);
   for (const slot of [layout.booted, otherSlot(layout.booted)]) {
     const entry = await bootableEntry(layout, slot);
-    if (entry !== undefined && origin !== 'partition_folders') continue;
-    if (slot !== layout.booted && origin !== 'partition_folders') continue;
+    if (!old && (entry !== undefined || slot !== layout.booted)) continue;
     const find = {
       layout,
       activeRoot: setting.activeRoot,
@@ -69,13 +69,20 @@ export async function adopt({ setting, layout, environment }: Adoption, signal: 
     if (source !== undefined) await putKernel(layout, slot, source, 'link', signal);
     else if (slot === layout.booted) throw kernelMissing(layout);
   }
-  const standard = await defaultSlot(layout, origin, before);
-  await environment.change({ saved_entry: standard, ...withoutForeign(before, origin) }, signal);
+  const standard = await defaultSlot(layout, old, before);
+  await environment.change({ saved_entry: standard, ...withoutForeign(before, old) }, signal);
   await replaceMenu(layout, defaultMenuName, formatDefaultMenu(standard), signal);
   await replaceMenu(layout, menuName, formatMenu(keptLines(menu)), signal);
   if (origin !== 'ours') {
     setting.log.info({ origin, booted: layout.booted, default: standard }, 'took over the boot menu of GRUB');
   }
+}
+
+/** Whether the old folders of an existing client decide: by its menu, or where somebody replaced that, by ours being empty. */
+async function isFirstGeneration(layout: GrubLayout, origin: MenuOrigin): Promise<boolean> {
+  if (origin !== 'distribution') return origin === 'partition_folders';
+  const own = await new StatusFiles(slotFolder(layout, layout.booted)).status();
+  return own === undefined && (await legacyFolder(layout, layout.booted)) !== undefined;
 }
 
 /** What interrupted writes left may be all that GRUB sees until the file system is settled. */
@@ -93,31 +100,22 @@ async function sweep(layout: GrubLayout, signal: AbortSignal): Promise<void> {
  * The slot to boot by default. What the environment block says holds where it named slots before; else the running one,
  * unless it is on trial and the other one can be booted.
  */
-async function defaultSlot(
-  layout: GrubLayout,
-  origin: MenuOrigin,
-  environment: GrubEnvironment,
-): Promise<SlotId> {
+async function defaultSlot(layout: GrubLayout, old: boolean, environment: GrubEnvironment): Promise<SlotId> {
   const other = otherSlot(layout.booted);
   const otherBoots = (await bootableEntry(layout, other)) !== undefined;
   if (!otherBoots) return layout.booted;
   const saved = environment.get('saved_entry');
   const known = slotIds.find((slot) => slot === saved);
-  if (known !== undefined && origin !== 'partition_folders') return known;
+  if (known !== undefined && !old) return known;
   const status = await new StatusFiles(slotFolder(layout, layout.booted)).status();
   return status === 'UPDATING' || status === 'ROLLBACKING' ? other : layout.booted;
 }
 
 /** A one-shot choice in the words of another menu means nothing in ours. */
-function withoutForeign(
-  environment: GrubEnvironment,
-  origin: MenuOrigin,
-): Readonly<Record<string, undefined>> {
+function withoutForeign(environment: GrubEnvironment, old: boolean): Readonly<Record<string, undefined>> {
   const next = environment.get('next_entry');
   const isSlot = slotIds.some((slot) => slot === next);
-  return next !== undefined && next !== '' && (!isSlot || origin === 'partition_folders')
-    ? { next_entry: undefined }
-    : {};
+  return next !== undefined && next !== '' && (!isSlot || old) ? { next_entry: undefined } : {};
 }
 
 async function menuText(grubDirectory: string): Promise<string> {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BootLoader } from '#boot/boot-loader.ts';
 import type { SlotId } from '#boot/slots.ts';
-import { slotIds } from '#boot/slots.ts';
+import { otherSlot, slotIds } from '#boot/slots.ts';
 import { makeDirectoryDurably, readAtMost, removeDurably, writeDurably } from '#host/durable-file.ts';
 import type { GrubLayout } from './layout.ts';
 import { slotFolder, slotNames } from './slot-folder.ts';
@@ -23,11 +23,11 @@ export async function legacyFolder(layout: GrubLayout, slot: SlotId): Promise<st
 }
 
 /**
- * Takes over the status of both slots. The old files decide as long as their menu is in force, so that this may be cut off
- * and made again; they are left as they are.
+ * Takes over the status of both slots, that of the running one last. May be cut off and made again: the old files decide
+ * until our menu is in force. They are left as they are.
  */
 export async function takeOverStatus(layout: GrubLayout): Promise<void> {
-  for (const slot of slotIds) {
+  for (const slot of [otherSlot(layout.booted), layout.booted]) {
     const from = await legacyFolder(layout, slot);
     if (from === undefined) continue;
     const to = slotFolder(layout, slot);

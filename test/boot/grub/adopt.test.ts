@@ -208,6 +208,25 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'ota-slot_b']);
   });
 
+  it('with partition folders is taken over where grub-mkconfig has replaced its menu', async (t) => {
+    const disk = await grubDisk(t, { booted: 'slot_b' });
+    await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_b' }, oldUpdatedToB);
+    const menu = await readFile(menuPath(disk), 'utf8');
+    await unlink(menuPath(disk));
+    await writeFile(menuPath(disk), menu);
+    await open(disk);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual((await booted(disk, 'slot_a')).files, [
+      'kernel 5.4.0-1-generic',
+      'initrd 5.4.0-1-generic',
+    ]);
+    // From now on the new files decide.
+    await new StatusFiles(join(disk.boot, 'ota-slot_b')).setStatus('FAILURE');
+    await writeFile(menuPath(disk), menu);
+    await open(disk);
+    assert.deepEqual(await said(disk, 'slot_b'), ['FAILURE', '2', 'slot_b']);
+  });
+
   it('boots by the old menu until ours is whole, wherever taking it over is cut off', async (t) => {
     const disk = await grubDisk(t, { booted: 'slot_b' });
     await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_b' }, oldUpdatedToB);
