@@ -9,7 +9,7 @@ import { MountError } from '#host/mount-namespace.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { syncFilesystem } from '#host/sync-filesystem.ts';
 import type { StandbyPlan } from './block-standby.ts';
-import { planStandby } from './block-standby.ts';
+import { guessStandby, planStandby } from './block-standby.ts';
 import type { BootControl } from './boot-control.ts';
 import { BootError, wrapped } from './boot-error.ts';
 import type { BootLoader, LoaderSetting } from './boot-loader.ts';
@@ -144,10 +144,6 @@ class BlockControl implements BootControl {
     const tree = await this.standbyTree();
     const { carry } = this.#setting.options;
     const addedBytes = await carriedBytes(carry, tree.activeRoot, signal);
-    if (this.#role === 'reader') {
-      await this.#mounts.mount('read', signal);
-      return { ...tree, addedBytes };
-    }
     const plan = await this.#planned(signal);
     // ext4 itself tells how much it will have room for; others keep less for themselves while they are only read.
     if (plan.kind === 'reuse' && plan.filesystem.type === 'ext4') return { ...tree, addedBytes };
@@ -232,7 +228,9 @@ class BlockControl implements BootControl {
   }
 
   async #planned(signal: AbortSignal): Promise<StandbyPlan> {
-    this.#plan ??= await planStandby(this.#mounts, this.#loader.devices[this.booted], this.#setting, signal);
+    const active = this.#loader.devices[this.booted];
+    const plan = this.#role === 'daemon' ? planStandby : guessStandby;
+    this.#plan ??= await plan(this.#mounts, active, this.#setting, signal);
     return this.#plan;
   }
 

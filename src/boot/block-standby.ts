@@ -3,7 +3,7 @@ import { readExt4Shape } from '#host/ext4-shape.ts';
 import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
 import { checkFilesystem, isSlotFilesystem } from '#host/make-filesystem.ts';
 import { MountError } from '#host/mount-namespace.ts';
-import { freeStaleMounts } from '#host/stale-mounts.ts';
+import { freeStaleMounts, mountsOf } from '#host/stale-mounts.ts';
 import { BootError } from './boot-error.ts';
 import type { LoaderSetting } from './boot-loader.ts';
 import { readFormatNote } from './format-note.ts';
@@ -47,6 +47,35 @@ export async function planStandby(
   if (filesystem.uuid !== uuid || filesystem.label !== label) return format('formatting was cut off');
   const problem = await problemOf(mounts, device, signal);
   return problem === undefined ? { kind: 'reuse', filesystem } : format(problem);
+}
+
+/**
+ * What the daemon would probably do, told from what can be read beside it. Checks nothing, frees nothing.
+ * Errors: BootError `prepare_failed` when somebody else uses the partition.
+ */
+export async function guessStandby(
+  mounts: SlotMounts,
+  active: BlockDevice,
+  setting: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
+  signal: AbortSignal,
+): Promise<StandbyPlan> {
+  const device = await mounts.describe(signal);
+  const filesystem = await filesystemFor(device, active, setting, signal);
+  if (device.filesystem?.type !== filesystem.type) return { kind: 'format', filesystem, why: 'other type' };
+  if (!setting.options.reuse) return { kind: 'format', filesystem, why: 'boot.reuse is off' };
+  try {
+    await mounts.mount('read', signal);
+    return { kind: 'reuse', filesystem };
+  } catch (error) {
+    if (!(error instanceof MountError) || error.code !== 'mount_failed') throw error;
+    const [user] = await mountsOf(device);
+    if (user === undefined) return { kind: 'format', filesystem, why: error.message };
+    throw new BootError(
+      'prepare_failed',
+      `${device.path} is in use (by process ${user.pid}, at ${user.mountPoint}): wait until the update is over`,
+      { cause: error },
+    );
+  }
 }
 
 /** Keeps UUID and label, by which boot menus and fstab know the slot. */
