@@ -212,15 +212,19 @@ class StatusSlots implements Slots {
 
   giveUp(failure: FailureReport): Promise<void> {
     return this.#change('switch_failed', 'boot choice could not be set back', async () => {
-      const own = await this.#own('write');
-      const other = await this.#otherOrFail('write');
-      await other.open();
-      // Our own word stays UPDATING: a daemon that is started again in this slot judges, and gives up, once more.
-      const rollback = (await own.status()) === 'ROLLBACKING';
-      await other.setFailure(failure);
-      await other.setStatus(rollback ? 'ROLLBACK_FAILURE' : 'FAILURE');
-      await this.#control.letGo();
-      await this.#control.makeDefault(otherSlot(this.#booted));
+      try {
+        const own = await this.#own('write');
+        const other = await this.#otherOrFail('write');
+        await other.open();
+        // Our own word stays UPDATING: a daemon that is started again in this slot judges, and gives up, once more.
+        const rollback = (await own.status()) === 'ROLLBACKING';
+        await other.setFailure(failure);
+        await other.setStatus(rollback ? 'ROLLBACK_FAILURE' : 'FAILURE');
+      } finally {
+        // Room for words or not: the old slot says that it failed since before the switch.
+        await this.#control.letGo().catch(() => {});
+        await this.#control.makeDefault(otherSlot(this.#booted));
+      }
     });
   }
 

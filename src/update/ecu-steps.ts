@@ -120,8 +120,14 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
         await slots.giveUp(failure);
         return true;
       });
-      if (set !== true) await tried(() => slots.disarm());
-      return rebootHelps !== false;
+      const disarmed =
+        set ??
+        (await tried(async () => {
+          await slots.disarm();
+          return true;
+        }));
+      // Nothing can be written, and confirming may have made this release the default: rebooting would go on for ever.
+      return rebootHelps ?? (disarmed === true || end.cause !== 'not_confirmed');
     },
     rollBack: () =>
       step('rollBack', 'rollback_failed', async () => {
