@@ -10,6 +10,7 @@ import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { EcuStatus, OtaStatus } from '#domain/status.ts';
 import type { CallContext } from '#ecu/ecu.ts';
 import { freePort } from './free-port.ts';
+import { endBeforeRemoval } from './scratch-directory.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -59,7 +60,7 @@ export class DaemonProcess {
     const boot = setting.boot ?? `{ directory: { path: ${directory}/slots } }`;
     const port = await freePort();
     const daemon = new DaemonProcess(setting, port);
-    t.after(async () => {
+    endBeforeRemoval(t, async () => {
       daemon.#stopped = true;
       await daemon.end('SIGKILL');
       daemon.client[Symbol.dispose]();

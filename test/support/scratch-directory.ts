@@ -3,10 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
+/** What still works in a test's directories, and has to end before they are removed. */
+const users = new WeakMap<TestContext, (() => Promise<void>)[]>();
+
+/**
+ * Ends with the test, and before its scratch directories are removed: hooks run in the order in which they were set, and
+ * one that fails keeps the others from running.
+ */
+export function endBeforeRemoval(t: TestContext, end: () => Promise<void>): void {
+  const ends = users.get(t);
+  if (ends === undefined) t.after(end);
+  else ends.push(end);
+}
+
 /** An empty directory that is gone after the test. */
 export async function scratchDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ota-test-'));
+  if (!users.has(t)) users.set(t, []);
   t.after(async () => {
+    for (const end of users.get(t)?.splice(0) ?? []) await end();
     if (process.geteuid?.() !== 0) await unlock(directory);
     await rm(directory, { recursive: true, force: true });
   });
