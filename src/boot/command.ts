@@ -4,7 +4,9 @@ import { BootError } from './boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from './boot-loader.ts';
 import type { BootTool } from './boot-tool.ts';
 import { bootToolOutput } from './boot-tool.ts';
+import type { FstabEntry } from './fstab.ts';
 import { installFstab } from './fstab.ts';
+import { neededMounts } from './needed-mounts.ts';
 import { sharedStatus } from './shared-status.ts';
 import { findSlotDevices } from './slot-devices.ts';
 import { fstabPlan } from './slot-fstab.ts';
@@ -44,6 +46,7 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
   const { signal } = new AbortController();
   const found = await findSlotDevices(setting, signal);
   const status = await sharedStatus(setting, found.devices, role, signal);
+  const vehicle = await neededMounts(setting, [status.directory('slot_a')], signal);
   const tool: BootTool = {
     program,
     mend: 'correct boot.command.path, or the executable',
@@ -55,7 +58,7 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
       OTA_SLOT_B_DEVICE: found.devices.slot_b.path,
     },
   };
-  const loader = new CommandLoader({ ...found, status, tool, reboot: () => setting.reboot([]) });
+  const loader = new CommandLoader({ ...found, status, vehicle, tool, reboot: () => setting.reboot([]) });
   await loader.check();
   return loader;
 }
@@ -69,6 +72,8 @@ interface State {
 
 interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status' | 'reboot'> {
   readonly tool: BootTool;
+  /** Mounts that every release needs. */
+  readonly vehicle: readonly FstabEntry[];
 }
 
 export class CommandLoader implements BootLoader {
@@ -78,13 +83,15 @@ export class CommandLoader implements BootLoader {
   readonly status: BootLoader['status'];
   readonly reboot: () => Promise<void>;
   readonly #tool: BootTool;
+  readonly #vehicle: readonly FstabEntry[];
 
-  constructor({ booted, devices, status, reboot, tool }: Parts) {
+  constructor({ booted, devices, status, reboot, tool, vehicle }: Parts) {
     this.booted = booted;
     this.devices = devices;
     this.status = status;
     this.reboot = reboot;
     this.#tool = tool;
+    this.#vehicle = vehicle;
   }
 
   /** Errors: BootError `startup_failed`, when it contradicts what is mounted, or does not answer as agreed. */
@@ -105,7 +112,7 @@ export class CommandLoader implements BootLoader {
 
   /** The executable comes last, so that it can change the fstab. */
   async install(tree: SlotTree): Promise<void> {
-    await installFstab(tree, fstabPlan(tree));
+    await installFstab(tree, fstabPlan(tree, this.#vehicle));
     const { slot, root } = tree;
     const before = await this.#state('switch_failed');
     await this.#call('switch_failed', 'install', slot, root);

@@ -37,15 +37,17 @@ const vehicleMounts = ['/boot', '/boot/efi', '/boot/firmware'];
  */
 export function rewriteFstab(image: string, active: string, plan: FstabPlan): string {
   const ours = new Map(plan.vehicle.map((entry) => [entry.mountPoint, entry]));
+  const isVehicles = ({ mountPoint }: FstabEntry): boolean =>
+    vehicleMounts.includes(mountPoint) || ours.has(mountPoint);
   let root: FstabEntry | undefined;
   for (const entry of entriesOf(active)) {
     if (entry.mountPoint === '/') root = entry;
-    if (vehicleMounts.includes(entry.mountPoint)) ours.set(entry.mountPoint, entry);
+    if (isVehicles(entry)) ours.set(entry.mountPoint, entry);
   }
   const kept = image.split('\n').filter((line) => {
     if (/^\s*(?:#|$)/.test(line)) return true;
     const entry = parseEntry(line);
-    return entry !== undefined && entry.mountPoint !== '/' && !vehicleMounts.includes(entry.mountPoint);
+    return entry !== undefined && entry.mountPoint !== '/' && !isVehicles(entry);
   });
   const lines = [rootEntry(root, plan), ...ours.values()].map((entry) =>
     [entry.spec, entry.mountPoint, entry.type, entry.options, entry.dump, entry.pass].join(' '),

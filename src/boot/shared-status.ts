@@ -1,10 +1,12 @@
-import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { deviceHolding } from '#host/block-device.ts';
 import { BootError } from './boot-error.ts';
 import type { BootLoader, LoaderSetting, StatusPlace } from './boot-loader.ts';
 import { requireWritable } from './boot-place.ts';
+import { nearestExisting } from './needed-mounts.ts';
 import { slotIds } from './slots.ts';
+
+type SharedStatus = Extract<StatusPlace, { readonly kind: 'shared' }>;
 
 /**
  * The status directories of loaders that have no place of their own for them: `boot.status_directory`, else
@@ -16,7 +18,7 @@ export async function sharedStatus(
   devices: BootLoader['devices'],
   role: 'daemon' | 'reader',
   signal: AbortSignal,
-): Promise<StatusPlace> {
+): Promise<SharedStatus> {
   const directory = options.statusDirectory ?? join(bootDirectory, 'ota-status');
   const existing = await nearestExisting(directory);
   const holding = await deviceHolding(existing, signal);
@@ -30,11 +32,4 @@ export async function sharedStatus(
   }
   if (role === 'daemon') await requireWritable(existing, `the status directory ${directory}`);
   return { kind: 'shared', directory: (id) => join(directory, id) };
-}
-
-/** The directory is made only when something is written to it. */
-async function nearestExisting(path: string): Promise<string> {
-  for (let at = path; ; at = dirname(at)) {
-    if (at === '/' || (await stat(at, { throwIfNoEntry: false })) !== undefined) return at;
-  }
 }

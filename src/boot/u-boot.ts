@@ -1,6 +1,8 @@
 import { BootError } from './boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from './boot-loader.ts';
+import type { FstabEntry } from './fstab.ts';
 import { installFstab } from './fstab.ts';
+import { neededMounts } from './needed-mounts.ts';
 import { sharedStatus } from './shared-status.ts';
 import { findSlotDevices } from './slot-devices.ts';
 import { fstabPlan } from './slot-fstab.ts';
@@ -39,11 +41,14 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
   }
   const found = await findSlotDevices(setting, signal);
   const status = await sharedStatus(setting, found.devices, role, signal);
-  return new UBootLoader({ ...found, status, environment, reboot: () => setting.reboot([]) });
+  const vehicle = await neededMounts(setting, [status.directory('slot_a')], signal);
+  return new UBootLoader({ ...found, status, vehicle, environment, reboot: () => setting.reboot([]) });
 }
 
 interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status' | 'reboot'> {
   readonly environment: UBootEnvironment;
+  /** Mounts that every release needs. */
+  readonly vehicle: readonly FstabEntry[];
 }
 
 export class UBootLoader implements BootLoader {
@@ -53,18 +58,20 @@ export class UBootLoader implements BootLoader {
   readonly status: BootLoader['status'];
   readonly reboot: () => Promise<void>;
   readonly #environment: UBootEnvironment;
+  readonly #vehicle: readonly FstabEntry[];
 
-  constructor({ booted, devices, status, reboot, environment }: Parts) {
+  constructor({ booted, devices, status, reboot, environment, vehicle }: Parts) {
     this.booted = booted;
     this.devices = devices;
     this.status = status;
     this.reboot = reboot;
     this.#environment = environment;
+    this.#vehicle = vehicle;
   }
 
   /** Kernel, device tree and boot script stay where the release has them: U-Boot reads them from the slot. */
   async install(tree: SlotTree): Promise<void> {
-    await installFstab(tree, fstabPlan(tree));
+    await installFstab(tree, fstabPlan(tree, this.#vehicle));
   }
 
   /** The default is set too: what is not on trial is what a failed trial has to come back to. */

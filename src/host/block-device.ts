@@ -163,6 +163,22 @@ export async function readMounts(pid: number | 'self' = 'self'): Promise<readonl
   });
 }
 
+/** The mount that a directory lies on, as this process sees it. Errors: those of the file system. */
+export async function mountHolding(directory: string): Promise<Mount | undefined> {
+  const real = await realpath(directory);
+  return (
+    (await readMounts())
+      .filter(
+        ({ mountPoint }) => mountPoint === '/' || real === mountPoint || real.startsWith(`${mountPoint}/`),
+      )
+      // The last of the longest: later mounts cover earlier ones.
+      .reduce<Mount | undefined>(
+        (best, at) => (at.mountPoint.length >= (best?.mountPoint.length ?? 0) ? at : best),
+        undefined,
+      )
+  );
+}
+
 /**
  * The device of the file system that a directory lies on; undefined for one that lies on none (overlay, tmpfs, NFS).
  * Errors: those of the file system.
@@ -171,16 +187,7 @@ export async function deviceHolding(
   directory: string,
   signal: AbortSignal,
 ): Promise<BlockDevice | undefined> {
-  const real = await realpath(directory);
-  const holding = (await readMounts())
-    .filter(
-      ({ mountPoint }) => mountPoint === '/' || real === mountPoint || real.startsWith(`${mountPoint}/`),
-    )
-    // The last of the longest: later mounts cover earlier ones.
-    .reduce<Mount | undefined>(
-      (best, at) => (at.mountPoint.length >= (best?.mountPoint.length ?? 0) ? at : best),
-      undefined,
-    );
+  const holding = await mountHolding(directory);
   if (holding === undefined) return undefined;
   const link = await readlink(`/sys/dev/block/${holding.device}`).catch(() => undefined);
   const node = link === undefined ? holding.source : `/dev/${basename(link)}`;

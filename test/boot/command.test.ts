@@ -16,6 +16,7 @@ function loaderOf(machine: CommandMachine, booted: SlotId, timeoutMs = 5000): Co
     booted,
     devices,
     status: { kind: 'in_slot', path: 'unused' },
+    vehicle: [],
     tool: {
       program: machine.path,
       mend: 'unused',

@@ -18,6 +18,7 @@ function loaderOf(booted: 'slot_a' | 'slot_b', timeoutMs = 5000): UBootLoader {
     booted,
     devices: slotDevices(),
     status: { kind: 'in_slot', path: 'unused' },
+    vehicle: [],
     environment: new UBootEnvironment(timeoutMs),
     reboot: async () => {},
   });

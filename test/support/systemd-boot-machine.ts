@@ -86,6 +86,7 @@ export class SystemdBootMachine {
       booted,
       devices: slotDevices(),
       status: { kind: 'in_slot', path: 'unused' },
+      vehicle: [],
       setting,
       boot,
       variables: new LoaderVariables(setting.activeRoot, setting.options.toolTimeoutMs),

@@ -2,8 +2,10 @@ import type { BootErrorCode } from '#boot/boot-error.ts';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from '#boot/boot-loader.ts';
 import { naming, requireWritable } from '#boot/boot-place.ts';
+import type { FstabEntry } from '#boot/fstab.ts';
 import { installFstab } from '#boot/fstab.ts';
 import { newestKernel } from '#boot/kernels.ts';
+import { neededMounts } from '#boot/needed-mounts.ts';
 import { sharedStatus } from '#boot/shared-status.ts';
 import { findSlotDevices } from '#boot/slot-devices.ts';
 import { fstabPlan } from '#boot/slot-fstab.ts';
@@ -58,7 +60,8 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
   const boot = await findBootPartition(setting, found.devices, signal);
   if (role === 'daemon') await requireWritable(boot, 'the boot partition');
   const status = await sharedStatus(setting, found.devices, role, signal);
-  return new SystemdBootLoader({ ...found, status, setting, boot, variables });
+  const vehicle = await neededMounts(setting, [boot, status.directory('slot_a')], signal);
+  return new SystemdBootLoader({ ...found, status, vehicle, setting, boot, variables });
 }
 
 interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status'> {
@@ -66,6 +69,8 @@ interface Parts extends Pick<BootLoader, 'booted' | 'devices' | 'status'> {
   /** Where the boot partition is mounted. */
   readonly boot: string;
   readonly variables: LoaderVariables;
+  /** Mounts that every release needs. */
+  readonly vehicle: readonly FstabEntry[];
 }
 
 export class SystemdBootLoader implements BootLoader {
@@ -76,14 +81,16 @@ export class SystemdBootLoader implements BootLoader {
   readonly #setting: LoaderSetting;
   readonly #boot: string;
   readonly #variables: LoaderVariables;
+  readonly #vehicle: readonly FstabEntry[];
 
-  constructor({ booted, devices, status, setting, boot, variables }: Parts) {
+  constructor({ booted, devices, status, setting, boot, variables, vehicle }: Parts) {
     this.booted = booted;
     this.devices = devices;
     this.status = status;
     this.#setting = setting;
     this.#boot = boot;
     this.#variables = variables;
+    this.#vehicle = vehicle;
   }
 
   /** Nobody may pick a half-written slot from the menu. */
@@ -101,7 +108,7 @@ export class SystemdBootLoader implements BootLoader {
 
   async #install(tree: SlotTree): Promise<void> {
     const boot = this.#boot;
-    const plan = fstabPlan(tree);
+    const plan = fstabPlan(tree, this.#vehicle);
     const directory = await resolveInRoot(tree.root, '/boot');
     const kernel = await newestKernel(directory);
     const running = await adoptRunning({ boot, setting: this.#setting, tree, running: this.#running() });
