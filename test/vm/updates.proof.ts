@@ -56,7 +56,7 @@ const badReleases: readonly BadRelease[] = [
 
 const missing = missingTools();
 
-// Two machines at a time: each has two emulated cores, and mostly uses one.
+// Two machines at a time: each has one emulated core.
 describe('an ECU in a virtual machine', { concurrency: 2, skip: missing ?? false }, () => {
   let fleet: Fleet;
   let server: ImageServer;
