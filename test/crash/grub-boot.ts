@@ -92,8 +92,9 @@ function distributionBoot(view: Ext4View, main: string): GrubBoot {
   return { next: entry, standard: entry, problems: [] };
 }
 
+/** By its role, or as the menu calls it. */
 function slotNamed(entry: string | undefined): SlotId | undefined {
-  return slotIds.find((slot) => slot === entry);
+  return slotIds.find((slot) => slot === entry || `ota-${slot}` === entry);
 }
 
 /** Undefined when the entry is not there, or names files that are not: GRUB passes over it. */

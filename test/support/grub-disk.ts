@@ -114,7 +114,7 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
 async function takeChoice(path: string): Promise<SlotId> {
   const before = await readFile(path, 'latin1');
   const variable = (name: string): SlotId | undefined =>
-    slotIds.find((slot) => before.includes(`\n${name}=${slot}\n`));
+    slotIds.find((slot) => before.includes(`\n${name}=ota-${slot}\n`));
   await using file = await open(path, 'r+');
   await file.write(
     before.replace(/\nnext_entry=.*\n/, '\nnext_entry=\n').padEnd(before.length, '#'),

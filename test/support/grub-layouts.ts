@@ -116,7 +116,10 @@ export async function slotFoldersDisk(
     await putStatus(folder, left[slot]);
     const linux = `/ota-${slot}/vmlinuz-${version} root=UUID=${disk.uuid(slot)} ro quiet`;
     const initrd = `/ota-${slot}/initrd.img-${version}`;
-    await writeFile(join(disk.boot, `grub/ota-${slot}.cfg`), entry(slot, slot, boot, linux, initrd));
+    await writeFile(
+      join(disk.boot, `grub/ota-${slot}.cfg`),
+      entry(`ota-${slot}`, `ota-${slot}`, boot, linux, initrd),
+    );
   }
   const hook = ['slot_a', 'slot_b'].map((slot) => `source "\${prefix}/ota-${slot}.cfg"\n`).join('');
   await writeFile(join(disk.boot, 'grub/grub.cfg'), `${header('${saved_entry}')}${hook}`);

@@ -12,7 +12,16 @@ import { findBootSource } from './boot-source.ts';
 import type { GrubEnvironment, GrubenvFile } from './grubenv.ts';
 import type { GrubLayout } from './layout.ts';
 import { legacyFolder, takeOverStatus } from './legacy.ts';
-import { defaultMenuName, formatDefaultMenu, formatMenu, isOwnMenu, keptLines, showsSlots } from './menu.ts';
+import {
+  defaultMenuName,
+  formatDefaultMenu,
+  formatMenu,
+  isOwnMenu,
+  keptLines,
+  showsSlots,
+  slotCalled,
+  slotNames,
+} from './menu.ts';
 import { bootableEntry, entryOf, putKernel, replaceMenu, slotFolder } from './slot-folder.ts';
 
 const menuName = 'grub.cfg';
@@ -70,7 +79,7 @@ export async function adopt({ setting, layout, environment }: Adoption, signal: 
     else if (slot === layout.booted) throw kernelMissing(layout);
   }
   const standard = await defaultSlot(layout, old, before);
-  await environment.change({ saved_entry: standard, ...withoutForeign(before, old) }, signal);
+  await environment.change({ saved_entry: slotNames[standard], ...withoutForeign(before, old) }, signal);
   await replaceMenu(layout, defaultMenuName, formatDefaultMenu(standard), signal);
   await replaceMenu(layout, menuName, formatMenu(keptLines(menu)), signal);
   if (origin !== 'ours') {
@@ -104,8 +113,7 @@ async function defaultSlot(layout: GrubLayout, old: boolean, environment: GrubEn
   const other = otherSlot(layout.booted);
   const otherBoots = (await bootableEntry(layout, other)) !== undefined;
   if (!otherBoots) return layout.booted;
-  const saved = environment.get('saved_entry');
-  const known = slotIds.find((slot) => slot === saved);
+  const known = slotCalled(environment.get('saved_entry'));
   if (known !== undefined && !old) return known;
   const status = await new StatusFiles(slotFolder(layout, layout.booted)).status();
   return status === 'UPDATING' || status === 'ROLLBACKING' ? other : layout.booted;
@@ -114,7 +122,7 @@ async function defaultSlot(layout: GrubLayout, old: boolean, environment: GrubEn
 /** A one-shot choice in the words of another menu means nothing in ours. */
 function withoutForeign(environment: GrubEnvironment, old: boolean): Readonly<Record<string, undefined>> {
   const next = environment.get('next_entry');
-  const isSlot = slotIds.some((slot) => slot === next);
+  const isSlot = slotCalled(next) !== undefined;
   return next !== undefined && next !== '' && (!isSlot || old) ? { next_entry: undefined } : {};
 }
 

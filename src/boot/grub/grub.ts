@@ -7,7 +7,7 @@ import { installFstab } from '#boot/fstab.ts';
 import { newestKernel } from '#boot/kernels.ts';
 import { fstabPlan } from '#boot/slot-fstab.ts';
 import type { SlotId } from '#boot/slots.ts';
-import { otherSlot, slotIds } from '#boot/slots.ts';
+import { otherSlot } from '#boot/slots.ts';
 import { entryAt } from '#host/entry-at.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { adopt } from './adopt.ts';
@@ -15,8 +15,8 @@ import { GrubenvFile } from './grubenv.ts';
 import { defaultArguments, slotArguments } from './kernel-arguments.ts';
 import type { GrubLayout } from './layout.ts';
 import { readLayout } from './layout.ts';
-import { defaultMenuName, formatDefaultMenu, slotMenuName } from './menu.ts';
-import { bootableEntry, putKernel, replaceMenu, slotFolder, slotNames, withdrawMenu } from './slot-folder.ts';
+import { defaultMenuName, formatDefaultMenu, slotCalled, slotMenuName, slotNames } from './menu.ts';
+import { bootableEntry, putKernel, replaceMenu, slotFolder, withdrawMenu } from './slot-folder.ts';
 
 const never = new AbortController().signal;
 
@@ -110,10 +110,12 @@ class GrubLoader implements BootLoader {
       `${slot} could not be chosen for the next boot`,
       async () => {
         await this.#requireBootable(slot);
-        const saved = (await this.#environment.read()).get('saved_entry');
         // As it is, where it is known: what is on trial must not become the default by this.
-        const standard = slotIds.find((id) => id === saved) ?? otherSlot(slot);
-        await this.#environment.change({ saved_entry: standard, next_entry: slot }, never);
+        const standard = slotCalled((await this.#environment.read()).get('saved_entry')) ?? otherSlot(slot);
+        await this.#environment.change(
+          { saved_entry: slotNames[standard], next_entry: slotNames[slot] },
+          never,
+        );
       },
     );
   }
@@ -125,7 +127,7 @@ class GrubLoader implements BootLoader {
       `${slot} could not be made the default`,
       async () => {
         await this.#requireBootable(slot);
-        await this.#environment.change({ saved_entry: slot, next_entry: undefined }, never);
+        await this.#environment.change({ saved_entry: slotNames[slot], next_entry: undefined }, never);
         await replaceMenu(this.#layout, defaultMenuName, formatDefaultMenu(slot), never);
       },
     );

@@ -5,7 +5,8 @@ import type { SlotId } from '#boot/slots.ts';
 import { otherSlot, slotIds } from '#boot/slots.ts';
 import { makeDirectoryDurably, readAtMost, removeDurably, writeDurably } from '#host/durable-file.ts';
 import type { GrubLayout } from './layout.ts';
-import { slotFolder, slotNames } from './slot-folder.ts';
+import { slotNames } from './menu.ts';
+import { slotFolder } from './slot-folder.ts';
 
 const maxStatusBytes = 64 * 1024;
 

@@ -8,6 +8,13 @@ export interface MenuEntry {
   readonly arguments: readonly string[];
 }
 
+/** What existing clients call the slots in menus, in the environment block and in `slot_in_use`. */
+export const slotNames = { slot_a: 'ota-slot_a', slot_b: 'ota-slot_b' } as const;
+
+export function slotCalled(name: string | undefined): SlotId | undefined {
+  return slotIds.find((slot) => slotNames[slot] === name);
+}
+
 const marker = '# Boot menu of the OTA client, format 1.';
 
 /** Whether a grub.cfg was written by us. */
@@ -17,12 +24,12 @@ export function isOwnMenu(text: string): boolean {
 
 /** Whether a grub.cfg shows the entries of both slots, ours or that of an existing client. */
 export function showsSlots(text: string): boolean {
-  return isOwnMenu(text) || slotIds.every((slot) => text.includes(`ota-${slot}.cfg`));
+  return isOwnMenu(text) || slotIds.every((slot) => text.includes(slotMenuName(slot)));
 }
 
 /** Name of the file that holds the entry of a slot; existing clients use the same. */
 export function slotMenuName(slot: SlotId): string {
-  return `ota-${slot}.cfg`;
+  return `${slotNames[slot]}.cfg`;
 }
 
 /** Name of the file that says which slot is the default if the environment block cannot be read. */
@@ -54,14 +61,10 @@ export function formatMenu(kept: readonly string[]): string {
     'if [ -s $prefix/grubenv ]; then',
     '  load_env saved_entry next_entry',
     'fi',
-    'if [ "$saved_entry" = slot_a -o "$saved_entry" = slot_b ]; then',
-    '  set ota_default="$saved_entry"',
-    'fi',
+    ...chosen('saved_entry', 'ota_default'),
     'set ota_first="$ota_default"',
     'if [ -n "$next_entry" ]; then',
-    '  if [ "$next_entry" = slot_a -o "$next_entry" = slot_b ]; then',
-    '    set ota_first="$next_entry"',
-    '  fi',
+    ...chosen('next_entry', 'ota_first').map((line) => `  ${line}`),
     '  set next_entry=',
     '  save_env next_entry',
     'fi',
@@ -101,6 +104,15 @@ export function formatMenu(kept: readonly string[]): string {
   ].join('\n')}\n`;
 }
 
+/** Lines that set a variable to the slot which another one names, if it does. */
+function chosen(from: string, to: string): readonly string[] {
+  return slotIds.flatMap((slot) => [
+    `if [ "$${from}" = ${slotNames[slot]} ]; then`,
+    `  set ${to}=${slot}`,
+    'fi',
+  ]);
+}
+
 /**
  * The entry of one slot. Files that are missing are found out before a kernel is loaded: an entry that loads nothing
  * makes GRUB take the other slot at once, while a kernel without its initrd would panic.
@@ -108,7 +120,7 @@ export function formatMenu(kept: readonly string[]): string {
 export function formatSlotMenu(slot: SlotId, entry: MenuEntry, bootUuid: string): string {
   const files = [entry.kernel, ...entry.initrds];
   return `${[
-    `menuentry '${slot}' --id '${slot}' --unrestricted {`,
+    `menuentry '${slotNames[slot]}' --id '${slotNames[slot]}' --unrestricted {`,
     '  load_video',
     '  set gfxpayload=keep',
     '  insmod part_msdos',

@@ -10,7 +10,7 @@ import { removeSettled, replaceSettled, settle } from '#host/settled-file.ts';
 import type { GrubLayout } from './layout.ts';
 import { requireSpace } from './layout.ts';
 import type { MenuEntry } from './menu.ts';
-import { formatSlotMenu, parseMenu, slotMenuName } from './menu.ts';
+import { formatSlotMenu, parseMenu, slotMenuName, slotNames } from './menu.ts';
 
 /** Files that a slot is booted with, as this process sees them, and its whole command line. */
 export interface BootSource {
@@ -26,9 +26,6 @@ const blockBytes = 4096;
 
 /** What a kernel package puts into `/boot`. */
 const kernelFile = /^(?:vmlinuz|initrd\.img|initrd|initramfs|System\.map|config)-|\.(?:img|cpio)$/;
-
-/** What existing clients call the slots in `slot_in_use`, since they keep a folder for each. */
-export const slotNames = { slot_a: 'ota-slot_a', slot_b: 'ota-slot_b' } as const;
 
 /** The folder of a slot on the boot partition: its kernel and its status files. */
 export function slotFolder({ partition }: GrubLayout, slot: SlotId): string {

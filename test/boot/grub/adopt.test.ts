@@ -69,7 +69,7 @@ describe('a disk of a distribution', { skip: noGrubDisk() }, () => {
     const menu = await readFile(menuPath(disk), 'utf8');
     assert.ok(isOwnMenu(menu));
     assert.match(menu, /^serial --unit=0 --speed=115200\nterminal_input serial console$/m);
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a' });
     assert.deepEqual(await booted(disk, 'slot_a'), {
       files: ['kernel 6.1.0-10-amd64', 'initrd 6.1.0-10-amd64'],
       words: [`root=UUID=${disk.uuid('slot_a')}`, 'ro', 'quiet', 'panic=10'],
@@ -140,7 +140,7 @@ describe('a disk of a distribution', { skip: noGrubDisk() }, () => {
     await writeFile(menuPath(disk), stock);
     await open(disk);
     assert.ok(isOwnMenu(await readFile(menuPath(disk), 'utf8')));
-    assert.equal((await variables(disk))['next_entry'], 'slot_a');
+    assert.equal((await variables(disk))['next_entry'], 'ota-slot_a');
   });
 });
 
@@ -156,7 +156,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     await open(disk);
     assert.ok(isOwnMenu(await readFile(menuPath(disk), 'utf8')));
     assert.deepEqual(await Promise.all([booted(disk, 'slot_a'), booted(disk, 'slot_b')]), entries);
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_b', next_entry: '', kept: 'yes' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_b', next_entry: '', kept: 'yes' });
     assert.deepEqual(await said(disk, 'slot_a'), ['FAILURE', '1', 'ota-slot_b']);
     assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
   });
@@ -165,7 +165,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     const disk = await grubDisk(t, { booted: 'slot_b' });
     await slotFoldersDisk(disk, 'slot_b', triedB, { saved_entry: 'ota-slot_a', next_entry: '' });
     await open(disk);
-    assert.equal((await variables(disk))['saved_entry'], 'slot_a');
+    assert.equal((await variables(disk))['saved_entry'], 'ota-slot_a');
     assert.deepEqual(await said(disk, 'slot_b'), ['UPDATING', '2', 'ota-slot_b']);
   });
 
@@ -179,7 +179,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
       if (name !== 'grub/grubenv') assert.equal(after[name], text, name);
     }
     assert.ok(isOwnMenu(await readFile(menuPath(disk), 'utf8')));
-    assert.deepEqual(await variables(disk), { next_entry: '', recordfail: '1', saved_entry: 'slot_b' });
+    assert.deepEqual(await variables(disk), { next_entry: '', recordfail: '1', saved_entry: 'ota-slot_b' });
     assert.deepEqual(await booted(disk, 'slot_b'), {
       files: ['kernel 5.4.0-2-generic', 'initrd 5.4.0-2-generic'],
       words: [`root=UUID=${disk.uuid('slot_b')}`, 'ro', 'console=tty0', 'old=1', 'panic=10'],
@@ -196,7 +196,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     const disk = await grubDisk(t, { booted: 'slot_b', table: 'dos' });
     await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_a' }, oldTriedB);
     await open(disk);
-    assert.equal((await variables(disk))['saved_entry'], 'slot_a');
+    assert.equal((await variables(disk))['saved_entry'], 'ota-slot_a');
     assert.deepEqual((await booted(disk, 'slot_a')).files, [
       'kernel 5.4.0-1-generic',
       'initrd 5.4.0-1-generic',
@@ -215,7 +215,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     await unlink(menuPath(disk));
     await writeFile(menuPath(disk), menu);
     await open(disk);
-    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
     assert.deepEqual((await booted(disk, 'slot_a')).files, [
       'kernel 5.4.0-1-generic',
       'initrd 5.4.0-1-generic',
@@ -224,7 +224,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
     await new StatusFiles(join(disk.boot, 'ota-slot_b')).setStatus('FAILURE');
     await writeFile(menuPath(disk), menu);
     await open(disk);
-    assert.deepEqual(await said(disk, 'slot_b'), ['FAILURE', '2', 'slot_b']);
+    assert.deepEqual(await said(disk, 'slot_b'), ['FAILURE', '2', 'ota-slot_b']);
   });
 
   it('boots by the old menu until ours is whole, wherever taking it over is cut off', async (t) => {
@@ -251,7 +251,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
         'kernel 5.4.0-2-generic',
         'initrd 5.4.0-2-generic',
       ]);
-      assert.equal((await variables(disk))['saved_entry'], 'slot_b');
+      assert.equal((await variables(disk))['saved_entry'], 'ota-slot_b');
     }
     assert.ok(limit > 2 && limit < 40, `taken over after ${limit} steps`);
     assert.deepEqual(await said(disk, 'slot_b'), ['SUCCESS', '2', 'ota-slot_b']);
@@ -264,7 +264,7 @@ describe('a disk of an existing client', { skip: noGrubDisk() }, () => {
 
   it('gets its running slot back into the menu when the entry is lost', async (t) => {
     const disk = await grubDisk(t, { booted: 'slot_b' });
-    await slotFoldersDisk(disk, 'slot_b', updatedToB, { saved_entry: 'slot_b' });
+    await slotFoldersDisk(disk, 'slot_b', updatedToB, { saved_entry: 'ota-slot_b' });
     await unlink(join(disk.boot, 'grub/ota-slot_b.cfg'));
     await open(disk);
     const { files, words } = await booted(disk, 'slot_b');

@@ -86,7 +86,7 @@ describe('an ECU that boots by GRUB', { skip }, () => {
     for (const generation of ['slot folders', 'partition folders']) {
       const disk = await grubDisk(t, { booted: 'slot_b' });
       if (generation === 'slot folders') {
-        await slotFoldersDisk(disk, 'slot_b', left('slot_b'), { saved_entry: 'slot_b' });
+        await slotFoldersDisk(disk, 'slot_b', left('ota-slot_b'), { saved_entry: 'ota-slot_b' });
       } else {
         await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_b' }, left('sda3'));
       }

@@ -155,19 +155,19 @@ describe('switching the boot', { skip: noGrubDisk() }, () => {
     const { disk, loader, tree } = await ready(t, { table: 'gpt' });
     await loader.install(tree);
     await loader.tryOnce('slot_b');
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a', next_entry: 'slot_b' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a', next_entry: 'ota-slot_b' });
     await loader.cancelTry();
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a' });
     await loader.tryOnce('slot_b');
     await loader.makeDefault('slot_b');
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_b' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_b' });
     assert.equal(await readFile(join(disk.boot, 'grub/ota-default.cfg'), 'utf8'), 'set ota_default=slot_b\n');
     // A trial that is armed once more does not become the default by it.
     await loader.tryOnce('slot_a');
     await loader.tryOnce('slot_b');
     await loader.makeDefault('slot_a');
     await loader.tryOnce('slot_b');
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a', next_entry: 'slot_b' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a', next_entry: 'ota-slot_b' });
   });
 
   it('goes to no slot that cannot be booted', async (t) => {
@@ -177,7 +177,7 @@ describe('switching the boot', { skip: noGrubDisk() }, () => {
     await writeFile(join(disk.boot, 'ota-slot_b/initrd.img-6.2.0-1-amd64'), '');
     await failsWith(loader.tryOnce('slot_b'), 'switch_failed', /slot_b cannot be booted/);
     await failsWith(loader.makeDefault('slot_b'), 'switch_failed', /slot_b cannot be booted/);
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a' });
   });
 
   it('leaves a slot out that is about to be written to', async (t) => {
@@ -193,7 +193,7 @@ describe('switching the boot', { skip: noGrubDisk() }, () => {
     const { disk, loader, tree } = await ready(t);
     await loader.install(tree);
     await loader.tryOnce('slot_b');
-    assert.match(disk.onDisk('/grub/grubenv'), /^saved_entry=slot_a\nnext_entry=slot_b$/m);
+    assert.match(disk.onDisk('/grub/grubenv'), /^saved_entry=ota-slot_a\nnext_entry=ota-slot_b$/m);
     assert.match(disk.onDisk('/grub/ota-slot_b.cfg'), /vmlinuz-6\.2\.0-1-amd64/);
   });
 
@@ -205,7 +205,7 @@ describe('switching the boot', { skip: noGrubDisk() }, () => {
     disk.run('mount', '-o', 'remount,rw', disk.boot);
     await programsOnPath(t, { fsfreeze: 'echo broken >&2; exit 1' });
     await failsWith(loader.tryOnce('slot_b'), 'switch_failed', /could not be settled by fsfreeze/);
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a' });
   });
 });
 
@@ -223,7 +223,7 @@ describe('a disk that GRUB cannot boot slots from', { skip: noGrubDisk() }, () =
     // As the message says.
     disk.run('grub-editenv', path, 'create');
     await open(disk);
-    assert.deepEqual(await variables(disk), { saved_entry: 'slot_a' });
+    assert.deepEqual(await variables(disk), { saved_entry: 'ota-slot_a' });
   });
 
   it('has its boot partition missing, read only, or in a slot', async (t) => {

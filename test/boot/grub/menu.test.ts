@@ -34,7 +34,7 @@ describe('boot menu', () => {
 
   it('reads back the entry of a slot with every file and word', () => {
     assert.deepEqual(parseMenu(slotMenu), [entry]);
-    assert.match(slotMenu, /^menuentry 'slot_a' --id 'slot_a' /);
+    assert.match(slotMenu, /^menuentry 'ota-slot_a' --id 'ota-slot_a' /);
   });
 
   it('is known again as ours, and as one that shows slots', () => {
