@@ -15,7 +15,7 @@ import { BootError, wrapped } from './boot-error.ts';
 import type { BootLoader, LoaderSetting } from './boot-loader.ts';
 import { carriedBytes, carryPaths } from './carry.ts';
 import { removeFormatNote, writeFormatNote } from './format-note.ts';
-import { measureFreshSpace } from './fresh-space.ts';
+import { guessFreshSpace, measureFreshSpace } from './fresh-space.ts';
 import { SlotMounts } from './slot-mounts.ts';
 import type { AccessMode, FreshSpace, SeenTree, SlotId, Slots, StandbyTree } from './slots.ts';
 import { otherSlot } from './slots.ts';
@@ -244,7 +244,8 @@ class BlockControl implements BootControl {
       const namespace = await this.#mounts.namespace(signal);
       const { mountDirectory } = this.#setting.options;
       const fresh = await measureFreshSpace(namespace, mountDirectory, sizeBytes, filesystem, signal);
-      if (kind === 'format' || fresh === undefined) return fresh;
+      if (kind === 'format') return fresh ?? guessFreshSpace(sizeBytes, filesystem.type);
+      if (fresh === undefined) return undefined;
       // It may be smaller than its partition.
       const { blocks, bsize } = await statfs(root);
       return { ...fresh, bytes: fresh.bytes + Math.min(0, blocks * bsize - fresh.totalBytes) };

@@ -1,9 +1,17 @@
 import { rm, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NewFilesystem } from '#host/make-filesystem.ts';
+import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
 import { makeFilesystem } from '#host/make-filesystem.ts';
 import { MountError, type MountNamespace } from '#host/mount-namespace.ts';
 import type { FreshSpace } from './slots.ts';
+
+/** @see statfs(2) */
+const types: Readonly<Record<SlotFilesystem, number>> = { ext4: 0xef53, xfs: 0x58465342, btrfs: 0x9123683e };
+
+/** What is left of a partition at the least, where it cannot be measured. */
+export function guessFreshSpace(sizeBytes: number, type: SlotFilesystem): FreshSpace {
+  return { type: types[type], blockBytes: 4096, bytes: Math.floor(sizeBytes * 0.9), inodes: undefined };
+}
 
 /**
  * How much an empty file system on a device of this size has room for, found out by making one in a sparse file of that

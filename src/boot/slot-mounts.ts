@@ -1,7 +1,7 @@
 import type { BlockDevice } from '#host/block-device.ts';
 import { describeDevice } from '#host/block-device.ts';
 import { MountError, MountNamespace } from '#host/mount-namespace.ts';
-import { freeStaleMounts } from '#host/stale-mounts.ts';
+import { freeStaleMounts, mountsOf } from '#host/stale-mounts.ts';
 import { syncFilesystem } from '#host/sync-filesystem.ts';
 import type { AccessMode } from './slots.ts';
 
@@ -64,13 +64,32 @@ export class SlotMounts {
     const namespace = await this.namespace(signal);
     if (this.#standby === mode || this.#standby === 'write') return namespace.pathOf('standby');
     await this.unmount(signal);
-    if (this.#setting.role === 'daemon') await freeStaleMounts(this.#setting.standby, signal);
     const { filesystem } = await this.describe(signal);
     if (filesystem === undefined) throw new MountError('mount_failed', `${this.#node} holds no file system`);
     const options = mode === 'write' ? writeOptions : readOptions;
-    const root = await namespace.mount(this.#node, 'standby', { type: filesystem.type, options }, signal);
+    const mount = (): Promise<string> =>
+      namespace.mount(this.#node, 'standby', { type: filesystem.type, options }, signal);
+    const root = await (mode === 'write' ? this.#alone(mount, signal) : this.#beside(mount, signal));
     this.#standby = mode;
     return root;
+  }
+
+  /** Nobody else may write to it. */
+  async #alone(mount: () => Promise<string>, signal: AbortSignal): Promise<string> {
+    if (this.#setting.role === 'daemon') await freeStaleMounts(this.#setting.standby, signal);
+    return mount();
+  }
+
+  /** Others may read too; one who has it mounted to write keeps us from mounting it to read. */
+  async #beside(mount: () => Promise<string>, signal: AbortSignal): Promise<string> {
+    try {
+      return await mount();
+    } catch (error) {
+      if (!(error instanceof MountError) || error.code !== 'mount_failed') throw error;
+      if (this.#setting.role === 'reader' || (await mountsOf(this.#setting.standby)).length === 0)
+        throw error;
+      return this.#alone(mount, signal);
+    }
   }
 
   /** Writes back and unmounts the standby slot; fine when it is not mounted. */

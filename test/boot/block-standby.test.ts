@@ -50,6 +50,20 @@ describe('a standby partition', { skip: whyNoLoopDisks('dumpe2fs', 'e2fsck') }, 
     assert.equal(ecu.disk.digest(2), before);
   });
 
+  it('is weighed on the safe side where there are no loop devices', async (t) => {
+    const [ecu, site] = await blockWorld(t, { options: { reuse: false } });
+    await programsOnPath(t, {
+      mount:
+        'case "$*" in *loop,rw*) echo "no loop devices" >&2; exit 1;; esac; PATH=${PATH#*:}; exec mount "$@"',
+    });
+    await site.publish({ big: randomBytes(61_000_000) });
+    await using slots = await ecu.open();
+    await assert.rejects(site.update({ slots }), { code: 'standby_slot_full' });
+    await slots.record('FAILURE', undefined);
+    await site.publish(smallRelease);
+    assert.deepEqual(await updateBlockEcu(ecu, site), []);
+  });
+
   it('keeps its names over a power cut while it is formatted', async (t) => {
     const [ecu, site] = await blockWorld(t, { options: { reuse: false } });
     const before = (await ecu.loader()).devices.slot_b;
