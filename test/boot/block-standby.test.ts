@@ -50,6 +50,23 @@ describe('a standby partition', { skip: whyNoLoopDisks('dumpe2fs', 'e2fsck') }, 
     assert.equal(ecu.disk.digest(2), before);
   });
 
+  it('is not booted when it has errors after it was written', async (t) => {
+    const [ecu, site] = await blockWorld(t);
+    await site.publish(smallRelease);
+    await using slots = await ecu.open();
+    const { tree } = await site.update({ slots });
+    const fake = await programsOnPath(t, { e2fsck: 'echo "Inode 12 has a bad block"; exit 4' });
+    const staged = { version: '2', detail: undefined, imageDigest: 'd' };
+    await assert.rejects(slots.activate(tree, staged), {
+      code: 'switch_failed',
+      message: /Inode 12 has a bad block/,
+    });
+    assert.equal(await ecu.choice, 'slot_a');
+    await slots.record('FAILURE', undefined);
+    await rm(join(fake, 'e2fsck'));
+    assert.deepEqual(await updateBlockEcu(ecu, site), []);
+  });
+
   it('is weighed on the safe side where there are no loop devices', async (t) => {
     const [ecu, site] = await blockWorld(t, { options: { reuse: false } });
     await programsOnPath(t, {

@@ -4,7 +4,9 @@ import type { TestContext } from 'node:test';
 import { openBlockSlots } from '#boot/block-control.ts';
 import type { BootLoader, LoaderSetting, SlotTree, StatusPlace } from '#boot/boot-loader.ts';
 import type { SlotId, Slots } from '#boot/slots.ts';
+import { otherSlot } from '#boot/slots.ts';
 import { describeDevice } from '#host/block-device.ts';
+import { mountsOf } from '#host/stale-mounts.ts';
 import { loaderSetting } from './loader-setting.ts';
 import { LoopDisk } from './loop-disk.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -86,6 +88,8 @@ export class BlockEcu {
     };
     const choose = async (choice: string): Promise<void> => {
       this.calls.push(choice);
+      // Whatever is still mounted is not yet what the boot loader will find.
+      if ((await mountsOf(devices[otherSlot(booted)])).length > 0) this.calls.push('standby still mounted');
       await writeFile(join(this.#shared, 'choice'), choice);
     };
     return {
