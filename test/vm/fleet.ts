@@ -25,10 +25,20 @@ export interface Fleet {
   readonly debian: DebianTree;
 }
 
-/** Made once and kept for as long as neither the package nor the recipes change; then made again. */
+/**
+ * Made once and kept for as long as neither the package nor the recipes change; then made again. OTA_VM_FLEET names one
+ * below `.cache/vm` to be taken as it is.
+ */
 export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   await mkdir(cache, { recursive: true });
   const debian = await debianTree(cache);
+  const inDirectory = (directory: string): Fleet => ({
+    disks: { bios: join(directory, 'bios.disk'), efi: join(directory, 'efi.disk') },
+    images: join(directory, 'images'),
+    debian,
+  });
+  const given = process.env['OTA_VM_FLEET'];
+  if (given !== undefined) return inDirectory(join(cache, given));
   const packages = join(cache, 'package');
   await run(
     process.execPath,
@@ -45,11 +55,7 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   for (const name of recipes) hash.update(await readFile(join(import.meta.dirname, name)));
   const key = `fleet-${hash.digest('hex').slice(0, 16)}`;
   const directory = join(cache, key);
-  const fleet = {
-    disks: { bios: join(directory, 'bios.disk'), efi: join(directory, 'efi.disk') },
-    images: join(directory, 'images'),
-    debian,
-  };
+  const fleet = inDirectory(directory);
   const kept = await readdir(cache);
   if (kept.includes(key)) return fleet;
   for (const name of kept) {

@@ -66,7 +66,7 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Waits until the agent of the next boot is up. */
-  async untilBoot(number: number, limitMs = 240_000): Promise<void> {
+  async untilBoot(number: number, limitMs = 900_000): Promise<void> {
     const end = performance.now() + limitMs;
     while (this.agent.boots < number) {
       if (performance.now() > end || this.#child.exitCode !== null) {

@@ -145,7 +145,7 @@ describe('an ECU in a virtual machine', { concurrency: 2, skip: missing ?? false
 });
 
 async function untilShown(vehicle: Vehicle, sign: RegExp): Promise<void> {
-  const end = performance.now() + 420_000;
+  const end = performance.now() + 900_000;
   while ((await vehicle.machine.console()).match(sign) === null) {
     if (performance.now() > end) throw new Error(`the console never shows ${String(sign)}`);
     await delay(250);

@@ -9,7 +9,7 @@ import type { ImageServer } from './image-server.ts';
 import { Machine } from './machine.ts';
 
 /** So much patience with a machine that is emulated, beside another one, on a busy host. */
-const patienceMs = 420_000;
+const patienceMs = 900_000;
 
 /** What `ota blackbox show --json` tells, as far as it is looked at here. */
 export interface ShownBlackBox {
