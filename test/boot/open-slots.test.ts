@@ -11,7 +11,6 @@ import { parseOptions } from '#config/options.ts';
 import { CommandMachine } from '../support/command-machine.ts';
 import { LoopDisk, whyNoLoopDisks } from '../support/loop-disk.ts';
 import { MemoryLog } from '../support/memory-log.ts';
-import { UBootMachine } from '../support/u-boot-machine.ts';
 
 const never = new AbortController().signal;
 const numbers = { slot_a: 1, slot_b: 2 } as const;
@@ -113,16 +112,6 @@ async function liveThrough(ecu: TwoSlotEcu, boot: () => Promise<SlotId>): Promis
 }
 
 describe('slots on partitions', { skip: whyNoLoopDisks() }, () => {
-  it('are switched, fallen back from, confirmed and rolled back with U-Boot, which is detected', async (t) => {
-    const machine = await UBootMachine.onPath(t);
-    const ecu = new TwoSlotEcu(t, 'auto_detect');
-    await liveThrough(ecu, () => machine.boot());
-    assert.match(
-      ecu.log.lines.join('\n'),
-      /boot control u-boot: found: the U-Boot environment has ota_slot=slot_a/,
-    );
-  });
-
   it("are switched, fallen back from, confirmed and rolled back with an integrator's executable", async (t) => {
     const machine = await CommandMachine.create(t);
     const ecu = new TwoSlotEcu(t, 'command', `command: { path: ${machine.path} }`);
