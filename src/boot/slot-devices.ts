@@ -59,7 +59,6 @@ async function find(
 ): Promise<BlockDevice> {
   if (spec?.startsWith('/')) return atPath(slot, spec, signal);
   const specs = spec === undefined ? [`PARTLABEL=${slot}`, `LABEL=${slot}`] : [spec];
-  const nearby = await besides(running, signal);
   for (const one of specs) {
     const device = onlyOne(slot, one, matchingDevices(one, nearby));
     if (device !== undefined) return device;
