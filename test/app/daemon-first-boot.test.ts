@@ -48,7 +48,7 @@ test('a probe that fails while it should hold sends the ECU back, and says for h
 
 test('the service manager is told that the daemon is ready, what it is at, that it lives, and that it ends', async (t) => {
   const said = await programsOnPath(t, { 'systemd-notify': 'echo "$*" >> said' });
-  const env = { NOTIFY_SOCKET: '/run/somewhere', WATCHDOG_USEC: '100000' };
+  const env = { NOTIFY_SOCKET: '/run/somewhere', WATCHDOG_USEC: '300000' };
   const { daemon } = await updating(t, '{ start_timeout_ms: 0 }', env);
   await daemon.until('SUCCESS', '2');
   assert.equal(await daemon.end('SIGTERM'), 0);
