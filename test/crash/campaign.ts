@@ -37,12 +37,16 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
   const epochs = epochsOf(recording.entries, options.from ?? recording.start);
   const names = new Set<string>();
   const failures: CampaignFailure[] = [];
+  const used = new Set<number>();
   let mounts = 0;
   let round = 0;
   // The share of an epoch whose writes are used up goes to the others in another round.
-  while (names.size < options.cases && round < 6 && failures.length < most) {
+  while (names.size < options.cases && round < 8 && failures.length < most) {
     const before = names.size;
-    const shares = quotas(epochs, recording, (options.cases - before) * (round === 0 ? 1.05 : 1.5));
+    const left = epochs.filter(({ from }) => !used.has(from));
+    if (left.length === 0) break;
+    const shares = quotas(left, recording, (options.cases - before) * 1.1);
+    const found = new Map<number, number>();
     await Promise.all(
       Array.from({ length: threads }, (_, thread) => {
         const { log, ...rest } = recording;
@@ -56,6 +60,8 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
           if (news.kind === 'end') mounts += news.mounts;
           else if (!names.has(news.name)) {
             names.add(news.name);
+            const { from } = news.cut.epoch;
+            found.set(from, (found.get(from) ?? 0) + 1);
             if (news.problems.length > 0) failures.push({ cut: news.cut, problems: news.problems });
           }
           return failures.length < most;
@@ -63,7 +69,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
       }),
     );
     round += 1;
-    if (names.size === before) break;
+    for (const { epoch, cuts } of shares) if ((found.get(epoch.from) ?? 0) < cuts * 0.7) used.add(epoch.from);
   }
   return { cases: names.size, epochs: epochs.length, mounts, failures };
 }
@@ -84,7 +90,7 @@ function quotas(epochs: readonly Epoch[], { entries }: Recording, wanted: number
   const weights = epochs.map(({ from, to }) => {
     let writes = 0;
     for (let at = from; at < to; at++) if (entries[at]?.kind === 'write') writes += 1;
-    return writes === 0 ? 0 : Math.min(6 + writes, 60);
+    return writes === 0 ? 0 : Math.min(6 + 2 * writes, 150);
   });
   const sum = weights.reduce((all, weight) => all + weight, 0);
   return epochs.map((epoch, index) => ({

@@ -28,7 +28,7 @@ describe('a vehicle whose power fails while it updates, boots, goes back and upd
     const directory = memoryDirectory(t);
     const { recording } = await recordStory(t, {
       directory: join(directory, 'disk'),
-      chapters: ['update', 'rollback', 'update in place'],
+      chapters: ['update', 'rollback', 'update in place', 'update of the first slot'],
     });
     const result = await runCampaign(recording, {
       cases,

@@ -15,7 +15,7 @@ import type { Promised } from './verdict.ts';
 import { readWriteLog } from './write-log.ts';
 
 /** What happens while the disk is recorded. */
-export type Chapter = 'update' | 'rollback' | 'update in place';
+export type Chapter = 'update' | 'rollback' | 'update in place' | 'update of the first slot';
 
 export interface StorySetting {
   readonly chapters: readonly Chapter[];
@@ -54,6 +54,7 @@ export async function recordStory(t: TestContext, setting: StorySetting): Promis
         if (chapter === 'update') await teller.update('2');
         if (chapter === 'rollback') await teller.rollBack();
         if (chapter === 'update in place') await teller.update('3');
+        if (chapter === 'update of the first slot') await teller.update('4');
       }
       await teller.end();
     } finally {

@@ -26,8 +26,8 @@ const everything: readonly Chapter[] = ['update', 'rollback', 'update in place']
 
 const noSyncOfSlot: SourceChange = {
   file: blockControl,
-  text: `    await syncFilesystem(tree.root, never);\n    this.#sealed = true;`,
-  instead: `    this.#sealed = true;`,
+  text: `      await syncFilesystem(root, never);\n`,
+  instead: '',
 };
 
 const statusOfSwitch = `      await other.setRelease(release.version, release.detail);
@@ -61,7 +61,10 @@ export const seededBugs: readonly SeededBug[] = [
       {
         file: durableFile,
         text: `      await file.writeFile(data);\n      await file.sync();`,
-        instead: `      await rename(temporary, path);\n      await file.writeFile(data);\n      await file.sync();`,
+        instead: `      await rename(temporary, path);
+      await syncDirectory(dirname(path));
+      await file.writeFile(data);
+      await file.sync();`,
       },
       { file: durableFile, text: `    await rename(temporary, path);\n  } catch`, instead: `  } catch` },
     ],
@@ -175,22 +178,6 @@ ${statusOfSwitch}      }
         file: statusSlots,
         text: `        await other.setRecord({ state: 'written_to', imageDigest: '' });\n        await other.clearRelease();\n`,
         instead: '',
-      },
-    ],
-  },
-  {
-    name: 'a slot is marked as written to only when it is ready',
-    chapters: everything,
-    changes: [
-      {
-        file: statusSlots,
-        text: `        await other.setRecord({ state: 'written_to', imageDigest: '' });\n        await other.clearRelease();\n`,
-        instead: '',
-      },
-      {
-        file: statusSlots,
-        text: `        await this.#rewriteRecord();\n`,
-        instead: `        await other?.setRecord({ state: 'written_to', imageDigest: '' });\n        await other?.clearRelease();\n`,
       },
     ],
   },
