@@ -71,13 +71,7 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
   await writeFile(script, [`label: ${table}`, ...lines, ''].join('\n'));
   run('sh', '-c', 'sfdisk --quiet --no-reread --no-tell-kernel "$1" < "$2"', 'sh', image, script);
 
-  const device = run('losetup', '--find', '--show', image).trim();
-  undo.push(() => run('losetup', '--detach', device));
-  // Partitions of the disk that the loop device had before may be left, at other places.
-  spawnSync('partx', ['--delete', device]);
-  run('partx', '--add', device);
-  // Another test may have taken our mounts along into its own mount namespace: then the last one to end frees the device.
-  undo.push(() => spawnSync('partx', ['--delete', device]));
+  const device = attach(image, undo);
   const first = table === 'gpt' ? 2 : 1;
   const roles = ['boot', 'slot_a', 'slot_b'] as const;
   const partition = (role: (typeof roles)[number]): string => `${device}p${first + roles.indexOf(role)}`;
@@ -108,6 +102,26 @@ export async function grubDisk(t: TestContext, options: GrubDiskOptions = {}): P
     `debugfs -R 'cat ${path}' '${image}?offset=${Number(sector) * 512}'`;
   const onDisk = (path: string): string => run('sh', '-c', onDiskCommand(path));
   return { device, root, boot, partition, onDisk, onDiskCommand, restart, uuid, run };
+}
+
+/**
+ * Shows a disk by a loop device with its partitions. Devices may have partitions left of the disk that they had before,
+ * and not give them up while the mount namespace of another test has them mounted: then another device is taken.
+ */
+function attach(image: string, undo: (() => void)[]): string {
+  for (let attempt = 1; ; attempt += 1) {
+    const { status, stdout } = spawnSync('losetup', ['--find', '--show', image], { encoding: 'utf8' });
+    const device = stdout.trim();
+    if (status === 0) {
+      undo.push(() => spawnSync('losetup', ['--detach', device]));
+      spawnSync('partx', ['--delete', device]);
+      if (spawnSync('partx', ['--add', device]).status === 0) {
+        undo.push(() => spawnSync('partx', ['--delete', device]));
+        return device;
+      }
+    }
+    if (attempt === 10) throw new Error(`no loop device shows the partitions of ${image}`);
+  }
 }
 
 /** GRUB writes the block in place. */
