@@ -31,9 +31,10 @@ export async function findSlotDevices(
     throw unusable(`${activeRoot} lies on no block device`, 'slots of this boot control are disk partitions');
   }
   const note = await readFormatNote(bootDirectory);
+  const nearby = await besides(running, signal);
   const devices = {
-    slot_a: await find('slot_a', options.slotA, running, note, signal),
-    slot_b: await find('slot_b', options.slotB, running, note, signal),
+    slot_a: await find('slot_a', options.slotA, nearby, note, signal),
+    slot_b: await find('slot_b', options.slotB, nearby, note, signal),
   };
   const { slot_a: a, slot_b: b } = devices;
   if (a.number === b.number || a.path === b.disk || b.path === a.disk) {
@@ -53,7 +54,7 @@ export async function findSlotDevices(
 async function find(
   slot: SlotId,
   spec: DeviceSpec | undefined,
-  running: BlockDevice,
+  nearby: readonly BlockDevice[],
   note: FormatNote | undefined,
   signal: AbortSignal,
 ): Promise<BlockDevice> {
