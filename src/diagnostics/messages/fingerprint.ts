@@ -16,17 +16,12 @@ export function crc64(canonicalForm: string): bigint {
   return fingerprint;
 }
 
-/** Fingerprints of all messages, computed once: half a millisecond each. */
-const fingerprints: ReadonlyMap<MessageName, bigint> = new Map(
-  messageNames.map((name) => [name, crc64(schemaText(name))]),
-);
-
 /** CRC-64-AVRO of a message's schema. */
 export function fingerprintOf(name: MessageName): bigint {
-  return fingerprints.get(name) ?? 0n;
+  return crc64(schemaText(name));
 }
 
 /** The message whose schema has this fingerprint; undefined when none has. */
 export function messageWith(fingerprint: bigint): MessageName | undefined {
-  return messageNames.find((name) => fingerprints.get(name) === fingerprint);
+  return messageNames.find((name) => fingerprintOf(name) === fingerprint);
 }
