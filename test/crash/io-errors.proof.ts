@@ -76,7 +76,7 @@ describe('an update of which one I/O call fails', { skip, timeout: 20 * 60_000 }
       }),
     );
     t.diagnostic([...counts].map(([call, times]) => `${call} ${times}`).join(', '));
-    const ends = new Map<string, number>();
+    const ends = new Map<string, readonly string[]>();
     for (const fault of faultsOf(counts)) {
       const { call, error, when } = fault;
       await t.test(`${call} number ${when} with ${error}`, () =>
@@ -84,11 +84,16 @@ describe('an update of which one I/O call fails', { skip, timeout: 20 * 60_000 }
           await startDaemon(vehicle);
           const before = vehicle.manifest();
           const inject = `inject=${call}:error=${error}:when=${when}`;
-          const tracer = await attach(vehicle, ['-e', `trace=${call}`, '-e', inject, '-o', '/dev/null']);
+          const tracer = await attach(vehicle, ['-e', `trace=${call}`, '-e', inject, '-o', trace]);
           await request(vehicle);
           const end = await endOf(vehicle);
           await tracer.end();
-          ends.set(end, (ends.get(end) ?? 0) + 1);
+          const hit = readFileSync(trace, 'latin1').includes('(INJECTED)');
+          const what = end === 'rebooted' ? (hit ? 'went on all the same' : 'did not come to it') : end;
+          ends.set(what, [...(ends.get(what) ?? []), `${call} ${error}`]);
+          // What cannot be made durable must not be booted.
+          const isFlush = call === 'fsync' || call === 'syncfs';
+          assert.ok(!(hit && isFlush && end === 'rebooted'), 'a failed flush was passed over');
           assert.deepEqual(manifestDifferences(vehicle.manifest(), before), [], 'the running release');
           if (end === 'failed') {
             // The daemon still runs: nothing of the other slot may be mounted any more.
@@ -106,7 +111,7 @@ describe('an update of which one I/O call fails', { skip, timeout: 20 * 60_000 }
         }),
       );
     }
-    t.diagnostic([...ends].map(([end, times]) => `${times} ${end}`).join(', '));
+    for (const [end, faults] of ends) t.diagnostic(`${faults.length} ${end}: ${faults.join(', ')}`);
   });
 });
 
