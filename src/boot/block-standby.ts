@@ -3,7 +3,7 @@ import { readExt4Shape } from '#host/ext4-shape.ts';
 import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
 import { checkFilesystem, isSlotFilesystem } from '#host/make-filesystem.ts';
 import { MountError } from '#host/mount-namespace.ts';
-import { freeStaleMounts, mountsOf } from '#host/stale-mounts.ts';
+import { freeStaleMounts } from '#host/stale-mounts.ts';
 import { BootError } from './boot-error.ts';
 import type { LoaderSetting } from './boot-loader.ts';
 import { readFormatNote } from './format-note.ts';
@@ -51,7 +51,6 @@ export async function planStandby(
 
 /**
  * What the daemon would probably do, told from what can be read beside it. Checks nothing, frees nothing.
- * Errors: BootError `prepare_failed` when somebody else uses the partition.
  */
 export async function guessStandby(
   mounts: SlotMounts,
@@ -68,13 +67,7 @@ export async function guessStandby(
     return { kind: 'reuse', filesystem };
   } catch (error) {
     if (!(error instanceof MountError) || error.code !== 'mount_failed') throw error;
-    const [user] = await mountsOf(device);
-    if (user === undefined) return { kind: 'format', filesystem, why: error.message };
-    throw new BootError(
-      'prepare_failed',
-      `${device.path} is in use (by process ${user.pid}, at ${user.mountPoint}): wait until the update is over`,
-      { cause: error },
-    );
+    return { kind: 'format', filesystem, why: error.message };
   }
 }
 

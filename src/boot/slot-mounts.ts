@@ -66,29 +66,30 @@ export class SlotMounts {
     await this.unmount(signal);
     const { filesystem } = await this.describe(signal);
     if (filesystem === undefined) throw new MountError('mount_failed', `${this.#node} holds no file system`);
-    const options = mode === 'write' ? writeOptions : readOptions;
-    const mount = (): Promise<string> =>
-      namespace.mount(this.#node, 'standby', { type: filesystem.type, options }, signal);
-    const root = await (mode === 'write' ? this.#alone(mount, signal) : this.#beside(mount, signal));
+    const { type } = filesystem;
+    const root = await (mode === 'write'
+      ? this.#mountAlone(namespace, type, signal)
+      : this.#mountBeside(namespace, type, signal));
     this.#standby = mode;
     return root;
   }
 
   /** Nobody else may write to it. */
-  async #alone(mount: () => Promise<string>, signal: AbortSignal): Promise<string> {
+  async #mountAlone(namespace: MountNamespace, type: string, signal: AbortSignal): Promise<string> {
     if (this.#setting.role === 'daemon') await freeStaleMounts(this.#setting.standby, signal);
-    return mount();
+    return namespace.mount(this.#node, 'standby', { type, options: writeOptions }, signal);
   }
 
-  /** Others may read too; one who has it mounted to write keeps us from mounting it to read. */
-  async #beside(mount: () => Promise<string>, signal: AbortSignal): Promise<string> {
+  /** Others may see it too. While one of them may write to it, the kernel refuses a mount that would forbid that. */
+  async #mountBeside(namespace: MountNamespace, type: string, signal: AbortSignal): Promise<string> {
     try {
-      return await mount();
+      return await namespace.mount(this.#node, 'standby', { type, options: readOptions }, signal);
     } catch (error) {
       if (!(error instanceof MountError) || error.code !== 'mount_failed') throw error;
-      if (this.#setting.role === 'reader' || (await mountsOf(this.#setting.standby)).length === 0)
-        throw error;
-      return this.#alone(mount, signal);
+      if ((await mountsOf(this.#setting.standby)).length === 0) throw error;
+      const root = await namespace.mount(this.#node, 'standby', { type, options: writeOptions }, signal);
+      await namespace.remount('standby', ['bind', 'ro'], signal);
+      return root;
     }
   }
 
