@@ -3,6 +3,7 @@ import { globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { aloneRun } from './run-alone.ts';
 
 // `npm test`, or `npm test -- test/config ecu-info --only "is read"`: runs test/**/*.test.ts with Node's own runner.
 // Arguments choose files: a path of a file or folder, or a part of a path. Proofs are not among them: `--slow` runs those
@@ -43,8 +44,8 @@ if (chosen.length === 0) {
 }
 
 // What the crash campaign mounts is seen by nobody else, who would keep it busy, and is gone with the run however it ends.
-const alone = proofs === 'crash' && process.geteuid?.() === 0 ? ['unshare', '--mount'] : [];
-const [program, ...before] = [...alone, process.execPath] as const;
+const alone = proofs === 'crash' && process.geteuid?.() === 0 ? aloneRun() : undefined;
+const [program, ...before] = [...(alone?.under ?? []), process.execPath] as const;
 const runner = spawn(
   program,
   [
@@ -58,14 +59,17 @@ const runner = spawn(
     ...(values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]),
     ...chosen,
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, ...alone?.env } },
 );
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => runner.kill(name));
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => runner.kill(alone === undefined ? name : 'SIGKILL'));
+}
 runner.on('error', (error) => {
   process.stderr.write(`the test runner does not start: ${error.message}\n`);
   process.exitCode = 1;
 });
 runner.on('exit', (code, signal) => {
+  alone?.cleanUp();
   if (signal !== null) process.stderr.write(`the test runner was ended by ${signal}\n`);
   process.exitCode = code ?? 1;
 });

@@ -1,5 +1,6 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { usedRuns } from './disk-image.ts';
+import { attachLoop, detachLoop } from './loop-device.ts';
 import {
   diskSectors,
   type PartitionName,
@@ -7,7 +8,7 @@ import {
   partitionNames,
   showPartitions,
 } from './recorded-disk.ts';
-import { run, type VehicleDisk } from './vehicle.ts';
+import type { VehicleDisk } from './vehicle.ts';
 
 /** A disk in a file, shown by a loop device: what was rebuilt after a power cut, or an empty one. */
 export class DiskFile implements VehicleDisk, Disposable {
@@ -29,12 +30,12 @@ export class DiskFile implements VehicleDisk, Disposable {
   }
 
   static #attach(path: string, show: (device: string) => void): DiskFile {
-    const device = run('losetup', '--show', '--find', '--partscan', path).trim();
+    const device = attachLoop(path);
     try {
       show(device);
       return new DiskFile(device);
     } catch (error) {
-      run('losetup', '--detach', device);
+      detachLoop(device);
       throw error;
     }
   }
@@ -45,7 +46,7 @@ export class DiskFile implements VehicleDisk, Disposable {
 
   /** The file systems on it must be unmounted. */
   [Symbol.dispose](): void {
-    run('losetup', '--detach', this.device);
+    detachLoop(this.device);
   }
 }
 

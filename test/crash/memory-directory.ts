@@ -7,7 +7,8 @@ const tmpfs = 0x01021994;
 
 /** A directory in memory where there is a place for it: disks in it are written and read thousands of times. */
 export function memoryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(isMemory('/dev/shm') ? '/dev/shm' : tmpdir(), 'ota-crash-'));
+  const memory = process.env['CRASH_MEMORY'] ?? '/dev/shm';
+  const directory = mkdtempSync(join(isMemory(memory) ? memory : tmpdir(), 'ota-crash-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }

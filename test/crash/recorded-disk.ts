@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { attachLoop, detachLoop } from './loop-device.ts';
 import { LogTail } from './write-log.ts';
 
 /** A partition of the disk, in sectors of 512 bytes. */
@@ -68,10 +69,7 @@ export class RecordedDisk implements AsyncDisposable {
     try {
       // The export covers the empty file once it is there.
       await until(() => statSync(served).size === diskSectors * 512, `${served} is not served`, server);
-      // Not `--direct-io`: with it, writes of several pages arrive with the wrong data (Linux 6.18, QEMU 7.2).
-      const device = execFileSync('losetup', ['--show', '--find', '--partscan', served], {
-        encoding: 'utf8',
-      }).trim();
+      const device = attachLoop(served);
       const disk = new RecordedDisk(directory, device, server);
       try {
         partition(device);
@@ -98,7 +96,7 @@ export class RecordedDisk implements AsyncDisposable {
   /** The file systems on it must be unmounted. */
   async [Symbol.asyncDispose](): Promise<void> {
     closeSync(this.#logFile);
-    execFileSync('losetup', ['--detach', this.device]);
+    detachLoop(this.device);
     if (this.#server.exitCode !== null) return;
     const ended = once(this.#server, 'exit');
     this.#server.kill('SIGTERM');
