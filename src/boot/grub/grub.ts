@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, LoaderKind, LoaderSetting, SlotTree, StatusPlace } from '#boot/boot-loader.ts';
@@ -17,6 +18,7 @@ import type { GrubLayout } from './layout.ts';
 import { readLayout } from './layout.ts';
 import { defaultMenuName, formatDefaultMenu, slotCalled, slotMenuName, slotNames } from './menu.ts';
 import { bootableEntry, putKernel, replaceMenu, slotFolder, withdrawMenu } from './slot-folder.ts';
+import { spareSlot } from './spare-slot.ts';
 
 const never = new AbortController().signal;
 
@@ -27,11 +29,14 @@ const never = new AbortController().signal;
 export const grub: LoaderKind = {
   name: 'grub',
 
-  async detect({ bootDirectory }) {
+  async detect(setting) {
+    const { bootDirectory } = setting;
     for (const name of ['grub/grub.cfg', 'grub/grubenv']) {
       const path = join(bootDirectory, name);
-      const found = await entryAt(path).catch(() => undefined);
-      if (found !== undefined) return { reason: `${path} exists` };
+      if ((await entryAt(path).catch(() => undefined)) === undefined) continue;
+      // Any Debian machine has it. Its other partitions are no slots unless something says so: they get formatted.
+      const sign = (await managedFolder(bootDirectory)) ?? (await spareSlot(setting, never));
+      return sign === undefined ? undefined : { reason: `${path} exists, and ${sign}` };
     }
     return undefined;
   },
@@ -51,6 +56,13 @@ export const grub: LoaderKind = {
     return new GrubLoader(setting, layout, environment);
   },
 };
+
+/** What a client that boots slots by GRUB leaves on the boot partition. */
+async function managedFolder(bootDirectory: string): Promise<string | undefined> {
+  const names = await readdir(bootDirectory).catch(() => []);
+  const folder = names.find((name) => /^ota-(?:slot_[ab]|partition(?:\..+)?)$/.test(name));
+  return folder === undefined ? undefined : `${join(bootDirectory, folder)} too`;
+}
 
 class GrubLoader implements BootLoader {
   readonly name = grub.name;

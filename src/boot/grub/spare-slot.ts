@@ -1,0 +1,33 @@
+import type { LoaderSetting } from '#boot/boot-loader.ts';
+import { otherSlot } from '#boot/slots.ts';
+import { runCommand } from '#host/command.ts';
+import { readLayout } from './layout.ts';
+
+const timeoutMs = 10_000;
+/** The reserved inodes of an ext4 file system and `lost+found`. */
+const inodesOfEmpty = 11;
+
+/**
+ * On a disk that no client has used: why the partition in the place of the standby slot may be taken for one. It holds
+ * nothing, or its name says so. Undefined when it may be somebody's data, which an update would format.
+ */
+export async function spareSlot(setting: LoaderSetting, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { booted, devices } = await readLayout(setting, signal);
+    const { path, filesystem, partLabel } = devices[otherSlot(booted)];
+    if (filesystem === undefined) return `${path} is empty`;
+    const name = [filesystem.label, partLabel].find((label) => /slot|ota/i.test(label));
+    if (name !== undefined) return `${path} is called ${name}`;
+    const isEmpty = filesystem.type.startsWith('ext') && (await holdsNothing(path, signal));
+    return isEmpty ? `the file system on ${path} is empty` : undefined;
+  } catch {
+    // Not such a disk: `open` says what is wrong with it where somebody asks for this loader.
+    return undefined;
+  }
+}
+
+async function holdsNothing(path: string, signal: AbortSignal): Promise<boolean> {
+  const { exitCode, stdout } = await runCommand({ argv: ['dumpe2fs', '-h', path], timeoutMs }, signal);
+  const count = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(stdout)?.[1]);
+  return exitCode === 0 && count('Inode count') - count('Free inodes') <= inodesOfEmpty;
+}
