@@ -14,7 +14,7 @@ exec 3<>/dev/virtio-ports/${agentPort}
 echo "up 0 $(cat /proc/sys/kernel/random/boot_id | base64 -w0)" >&3
 while read -r id command <&3; do
   printf %s "$command" | base64 -d >/run/agent.command
-  timeout 100 sh /run/agent.command >/run/agent.output 2>&1 </dev/null
+  timeout 900 sh /run/agent.command >/run/agent.output 2>&1 </dev/null
   echo "$id $? $(base64 -w0 /run/agent.output)" >&3
 done
 `;

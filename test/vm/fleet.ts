@@ -5,17 +5,18 @@ import { makeKeys } from '#image/build/keys.ts';
 import { loadSigner } from '#image/build/sign.ts';
 import { directorySource } from '#image/build/source-directory.ts';
 import { buildImage } from '#image/build/write-image.ts';
+import { compiledCode, putCompiledCode } from './compiled-code.ts';
 import { type DebianTree, debianTree } from './debian-tree.ts';
 import { type Firmware, writeDisk } from './disk.ts';
 import { installPackage } from './install-page.ts';
-import { makeInstalled, releaseTree, type Trouble, troubledTree, troubles } from './releases.ts';
+import { makeInstalled, ReleaseTree, releaseTree, type Trouble, troubledTree, troubles } from './releases.ts';
 import { run } from './tools.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, '.cache/vm');
 
 /** Files here that decide what disks and images hold. */
-const recipes = ['fleet.ts', 'releases.ts', 'agent.ts', 'disk.ts', 'install-page.ts'];
+const recipes = ['fleet.ts', 'releases.ts', 'agent.ts', 'disk.ts', 'install-page.ts', 'compiled-code.ts'];
 
 /** Everything that machines start from: disks with release A, and signed images of the releases after it. */
 export interface Fleet {
@@ -95,21 +96,29 @@ export async function build(
     log(`image ${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   };
   const install = async (tree: string): Promise<void> => installPackage(tree, tarball);
+  const a = await releaseTree(join(trees, 'a'), 'A2', { debian, kernel: older, install });
   const b = await releaseTree(join(trees, 'b'), 'B', { debian, kernel: newer, install });
+  const disk = async (firmware: Firmware, name: string, tree: ReleaseTree): Promise<void> => {
+    const boot = join(trees, 'boot');
+    const root = join(trees, 'installed');
+    await run('cp', ['-al', tree.root, root]);
+    const installed = new ReleaseTree(root);
+    await installed.put('etc/vehicle-release', 'A\n');
+    await makeInstalled(installed, boot, { kernel: older, certificates: keys.trust });
+    await writeDisk(join(directory, name), firmware, { root, boot });
+    await rm(root, { recursive: true });
+  };
+  await disk('bios', 'first.disk', a);
+  const compiled = await compiledCode(join(directory, 'first.disk'));
+  await rm(join(directory, 'first.disk'));
+  log('compiled');
+  for (const tree of [a, b]) await putCompiledCode(tree, compiled);
+  for (const firmware of ['bios', 'efi'] as const) await disk(firmware, `${firmware}.disk`, a);
+  await publish('A2', a.root, true);
   await publish('B', b.root, true);
   for (const trouble of names) {
     const bad = await troubledTree(join(trees, 'bad'), b, trouble);
     await publish(trouble, bad.root, false);
-  }
-  const a = await releaseTree(join(trees, 'a'), 'A2', { debian, kernel: older, install });
-  await publish('A2', a.root, true);
-  await a.put('etc/vehicle-release', 'A\n');
-  await makeInstalled(a, join(trees, 'boot'), { kernel: older, certificates: keys.trust });
-  for (const firmware of ['bios', 'efi'] as const) {
-    await writeDisk(join(directory, `${firmware}.disk`), firmware, {
-      root: a.root,
-      boot: join(trees, 'boot'),
-    });
   }
   await rm(trees, { recursive: true });
 }

@@ -31,7 +31,7 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Starts it; returns before anything in it runs. The agent's `setting` is there for whatever runs inside. */
-  static async start(disk: string, firmware: Firmware, setting = ''): Promise<Machine> {
+  static async start(disk: string, firmware: Firmware, setting = 'none'): Promise<Machine> {
     const directory = await mkdtemp(join(tmpdir(), 'ota-vm-'));
     const file = (name: string): string => join(directory, name);
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, file('disk.qcow2')]);

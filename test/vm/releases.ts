@@ -120,7 +120,7 @@ export async function troubledTree(root: string, good: ReleaseTree, trouble: Tro
 const ownFiles: Readonly<Record<string, string>> = {
   'etc/ota/ota.yml': `listen: { host: 0.0.0.0 }
 boot:
-  kernel_arguments: panic=5 memmap=1M$0x3f000000 ramoops.mem_address=0x3f000000 ramoops.mem_size=0x100000 ramoops.ecc=1
+  kernel_arguments: panic=5 memmap=1M$0x3f000000 ramoops.mem_address=0x3f000000 ramoops.mem_size=0x100000 ramoops.record_size=0x20000 ramoops.ecc=1
 health:
   hold_ms: 5000
   interval_ms: 2000
