@@ -74,7 +74,7 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
 }
 
 /** Makes disks, and images of good releases and of those with the named troubles. */
-export async function build(
+async function build(
   directory: string,
   debian: DebianTree,
   tarball: string,

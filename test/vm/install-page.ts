@@ -8,7 +8,7 @@ const page = join(import.meta.dirname, '../../docs/operations.md');
  * The commands of the page "Install" of docs/operations.md, in their order, as they are written there. They are run in the
  * directory that holds the tarball.
  */
-export async function installCommands(): Promise<string> {
+async function installCommands(): Promise<string> {
   const text = await readFile(page, 'utf8');
   const section = /\n## Install\n(.*?)(?=\n## )/s.exec(text)?.[1] ?? '';
   const blocks = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, commands = '']) => commands);
