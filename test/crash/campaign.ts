@@ -41,11 +41,11 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
   let mounts = 0;
   let round = 0;
   // The share of an epoch whose writes are used up goes to the others in another round.
-  while (names.size < options.cases && round < 8 && failures.length < most) {
+  while (names.size < options.cases && round < 30 && failures.length < most) {
     const before = names.size;
     const left = epochs.filter(({ from }) => !used.has(from));
     if (left.length === 0) break;
-    const shares = quotas(left, recording, (options.cases - before) * 1.1);
+    const shares = quotas(left, recording, (options.cases - before) * 1.4);
     const found = new Map<number, number>();
     await Promise.all(
       Array.from({ length: threads }, (_, thread) => {
@@ -69,7 +69,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
       }),
     );
     round += 1;
-    for (const { epoch, cuts } of shares) if ((found.get(epoch.from) ?? 0) < cuts * 0.7) used.add(epoch.from);
+    for (const { epoch, cuts } of shares) if ((found.get(epoch.from) ?? 0) < cuts / 2) used.add(epoch.from);
   }
   return { cases: names.size, epochs: epochs.length, mounts, failures };
 }
