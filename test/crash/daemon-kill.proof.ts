@@ -11,7 +11,7 @@ import { memoryDirectory } from './memory-directory.ts';
 import { missingParts } from './missing-parts.ts';
 import type { Vehicle } from './vehicle.ts';
 
-const moments = Number(process.env['CRASH_KILLS'] ?? 25);
+const moments = Number(process.env['CRASH_KILLS'] ?? 20);
 const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 const skip = missingParts(['root', 'loop devices']);
 const preload = ['--import', join(import.meta.dirname, 'kill-at-step.ts')];

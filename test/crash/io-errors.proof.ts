@@ -14,7 +14,7 @@ import { missingParts } from './missing-parts.ts';
 import { manifestDifferences } from './releases.ts';
 import { released, type Vehicle } from './vehicle.ts';
 
-const samples = Number(process.env['CRASH_IO_ERRORS'] ?? 48);
+const samples = Number(process.env['CRASH_IO_ERRORS'] ?? 40);
 const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 const skip = missingParts(['root', 'loop devices', 'strace']);
 
