@@ -168,7 +168,7 @@ test('an undo that is cut off anywhere is finished by the next', { timeout: 60_0
 });
 
 test('a failure on the way names the path and leaves the old release as it was', async (t) => {
-  if (asRoot) return t.skip('root can read everything');
+  if (asRoot) return t.skip('root may read everything');
   const { activeRoot, root } = await slots(t);
   const before = await listing(root);
   await chmod(join(activeRoot, 'etc/net/new.yaml'), 0);
