@@ -9,6 +9,8 @@ export interface CampaignShare {
   readonly directory: string;
   readonly epochs: readonly { readonly epoch: Epoch; readonly cuts: number }[];
   readonly seed: number;
+  /** The cuts that are not chosen by chance were judged before. */
+  readonly again: boolean;
 }
 
 /** What it tells: one message for each disk that it had not seen before, then its numbers. */
@@ -16,7 +18,7 @@ export type CampaignNews =
   | { readonly kind: 'case'; readonly name: string; readonly cut: Cut; readonly problems: readonly string[] }
   | { readonly kind: 'end'; readonly mounts: number };
 
-const { recording, directory, epochs, seed } = workerData as CampaignShare;
+const { recording, directory, epochs, seed, again } = workerData as CampaignShare;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port between threads has no origins
 const tell = (news: CampaignNews): void => parentPort?.postMessage(news);
 
@@ -34,11 +36,13 @@ async function isNew(cut: Cut): Promise<boolean> {
 }
 
 for (const { epoch, cuts } of epochs) {
-  for (const cut of cutsAtPromises(epoch, recording.entries, recording.promises)) await isNew(cut);
+  if (!again) {
+    for (const cut of cutsAtPromises(epoch, recording.entries, recording.promises)) await isNew(cut);
+  }
   const random = randomFrom(seed * 1_000_003 + epoch.from);
   // A subset that leaves the same bytes as another is no new case: so often is another one tried.
   let [found, tries] = [0, cuts * 3 + 3];
-  for (const cut of cutsIn(epoch, recording.entries, random)) {
+  for (const cut of cutsIn(epoch, recording.entries, random, again)) {
     if (found >= cuts || tries-- <= 0) break;
     if (await isNew(cut)) found += 1;
   }

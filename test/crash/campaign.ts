@@ -45,7 +45,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
     const before = names.size;
     const left = epochs.filter(({ from }) => !used.has(from));
     if (left.length === 0) break;
-    const shares = quotas(left, recording, (options.cases - before) * 1.4);
+    const shares = quotas(left, recording, (options.cases - before) * 1.3 + (round === 0 ? 0 : 100));
     const found = new Map<number, number>();
     await Promise.all(
       Array.from({ length: threads }, (_, thread) => {
@@ -55,6 +55,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
           directory: join(directory, `bench-${round}-${thread}`),
           epochs: portion(shares, thread, threads),
           seed: seed + round * 7919,
+          again: round > 0,
         };
         return runShare(share, options.signal, (news) => {
           if (news.kind === 'end') mounts += news.mounts;
@@ -69,7 +70,7 @@ export async function runCampaign(recording: Recording, options: CampaignOptions
       }),
     );
     round += 1;
-    for (const { epoch, cuts } of shares) if ((found.get(epoch.from) ?? 0) < cuts / 2) used.add(epoch.from);
+    for (const { epoch, cuts } of shares) if ((found.get(epoch.from) ?? 0) < cuts / 4) used.add(epoch.from);
   }
   return { cases: names.size, epochs: epochs.length, mounts, failures };
 }

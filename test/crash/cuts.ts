@@ -67,9 +67,14 @@ export function* cutsAtPromises(
 /**
  * Cuts in one epoch, in the order in which they are worth trying: everything lost, nothing lost, each write lost alone and each
  * write alone, then for ever subsets by chance, with torn writes among them. Nothing is repeated on purpose, but two
- * cuts may leave the same bytes.
+ * cuts may leave the same bytes. `byChanceOnly` leaves out what comes before.
  */
-export function* cutsIn(epoch: Epoch, entries: readonly LogEntry[], random: () => number): Generator<Cut> {
+export function* cutsIn(
+  epoch: Epoch,
+  entries: readonly LogEntry[],
+  random: () => number,
+  byChanceOnly = false,
+): Generator<Cut> {
   const writes: number[] = [];
   for (let at = epoch.from; at < epoch.to; at++) if (entries[at]?.kind === 'write') writes.push(at);
   const cut = (at: number, survivors: readonly Survivor[]): Cut => {
@@ -78,11 +83,11 @@ export function* cutsIn(epoch: Epoch, entries: readonly LogEntry[], random: () =
     const all = [...chosen, ...forced.map((position) => ({ position }))];
     return { epoch, at, survivors: all.toSorted((a, b) => a.position - b.position) };
   };
-  yield cut(epoch.to, []);
+  if (!byChanceOnly) yield cut(epoch.to, []);
   if (writes.length === 0) return;
   const whole = writes.map((position) => ({ position }));
-  yield cut(epoch.to, whole);
-  if (writes.length > 1) {
+  if (!byChanceOnly) yield cut(epoch.to, whole);
+  if (writes.length > 1 && !byChanceOnly) {
     for (const lost of sample(writes, 12, random)) {
       yield cut(
         epoch.to,
