@@ -137,7 +137,7 @@ ${options}`,
   }
 
   /** Polls until the ECU shows a status. Fails after `limitMs`. */
-  async until(wanted: OtaStatus, version?: string, limitMs = 20_000): Promise<EcuStatus> {
+  async until(wanted: OtaStatus, version?: string, limitMs = 60_000): Promise<EcuStatus> {
     const end = performance.now() + limitMs;
     let last: EcuStatus | undefined;
     while (performance.now() < end) {
