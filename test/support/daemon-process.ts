@@ -149,7 +149,7 @@ ${options}`,
   }
 
   /** Polls until some life has written a line like this. Fails after `limitMs`. */
-  async untilLogged(line: RegExp, limitMs = 20_000): Promise<void> {
+  async untilLogged(line: RegExp, limitMs = 60_000): Promise<void> {
     const end = performance.now() + limitMs;
     while (!line.test(this.log)) {
       if (performance.now() > end) throw new Error(`nothing like ${line} was logged within ${limitMs} ms`);
