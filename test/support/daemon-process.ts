@@ -145,7 +145,9 @@ ${options}`,
       if (last?.status === wanted && (version === undefined || last.firmwareVersion === version)) return last;
       await delay(20);
     }
-    throw new Error(`no ${wanted} ${version ?? ''} within ${limitMs} ms, but ${last?.status} ${last?.firmwareVersion}: ${last?.failure?.reason}`);
+    throw new Error(
+      `no ${wanted} ${version ?? ''} within ${limitMs} ms, but ${last?.status} ${last?.firmwareVersion}: ${last?.failure?.reason}`,
+    );
   }
 
   /** Polls until some life has written a line like this. Fails after `limitMs`. */
