@@ -7,13 +7,15 @@ import type { Campaign } from './campaign/campaign.ts';
 import { defaultCampaign } from './campaign/default-campaign.ts';
 import { loadCampaigns } from './campaign/load-campaigns.ts';
 import { CampaignRunner } from './campaign/runner.ts';
+import type { DiagnosticsStatus, SourceStatus } from './diagnostics-status.ts';
+import type { Message } from './messages/types.ts';
 import { segmentMetadata } from './segment-metadata.ts';
 import { systemClock } from './signals/clock.ts';
 import { SignalStore } from './signals/signal-store.ts';
 import { HostSource } from './sources/host-source.ts';
 import { UpdateSource } from './sources/update-source.ts';
 import { Spool } from './spool/spool.ts';
-import { openUploader } from './upload/open-uploader.ts';
+import { openUploader, type RunningUploads } from './upload/open-uploader.ts';
 
 export interface PipelineOptions {
   readonly options: DaemonOptions['diagnostics'];
@@ -40,13 +42,18 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #update: UpdateSource;
   readonly #stack = new AsyncDisposableStack();
+  readonly #sources: { state(): SourceStatus }[] = [];
+  #spool: Spool | undefined;
+  #uploads: RunningUploads | undefined;
   #runners: readonly CampaignRunner[] = [];
+  #droppedSamples = 0;
   /** Status of this ECU at the last look; at first, what the last life of the daemon left. */
   #last = '';
 
   private constructor(options: PipelineOptions) {
     this.#options = options;
     this.#update = new UpdateSource(this.store, systemClock, options.ecuIds);
+    this.#sources.push(this.#update);
   }
 
   /** Errors: those of the file system, when the spool cannot be opened. */
@@ -77,6 +84,24 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     }
   }
 
+  /** How everything in here fares, at this moment. */
+  status(): DiagnosticsStatus {
+    const spool = this.#spool?.counts;
+    const uploads = this.#uploads?.counts;
+    return {
+      sources: this.#sources.map((source) => source.state()),
+      campaigns: this.#runners.map((runner) => runner.state()),
+      lanes: this.#spool?.lanes ?? [],
+      droppedSamples: this.#droppedSamples,
+      evictedSegments: spool?.evicted ?? 0,
+      quarantinedSegments: uploads?.quarantined ?? 0,
+      uploadedSegments: uploads?.uploadedSegments ?? 0,
+      uploadedBytes: uploads?.uploadedBytes ?? 0,
+      uploadFailures: uploads?.failures ?? 0,
+      uploadWaitingFor: uploads?.waiting ?? 'no receiver is named (diagnostics.upload.url)',
+    };
+  }
+
   /** Stores what is bundled, and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
@@ -100,12 +125,14 @@ export class DiagnosticsPipeline implements AsyncDisposable {
         log,
       }),
     );
+    this.#spool = spool;
     this.#last = (await readAtMost(this.#lastFile, maxStatusBytes))?.toString('utf8') ?? '';
     const host = new HostSource(this.store, systemClock, ecuId, {
       proc: '/proc',
       sys: '/sys',
       disk: stateDirectory,
     });
+    this.#sources.push(host);
     const campaigns = [
       defaultCampaign(this.#update.paths, host.paths),
       ...(await loadCampaigns(options.campaigns, Date.now(), log)),
@@ -131,7 +158,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     const uploader = await openUploader(spool, this.#options, () =>
       !options.upload.duringUpdates && this.#last === 'UPDATING' ? 'an update needs the link' : undefined,
     );
-    if (uploader !== undefined) this.#stack.use(uploader);
+    if (uploader !== undefined) this.#uploads = this.#stack.use(uploader);
   }
 
   #runner(campaign: Campaign, spool: Spool): CampaignRunner {
@@ -139,9 +166,15 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       datatypeOf: (path) => this.store.datatypeOf(path),
       values: this.store,
       store: ({ priority, messages }) => {
-        void spool.append(priority, messages).catch((error: unknown) => {
-          this.#options.log.error({ err: error, campaign: campaign.id }, 'values could not be encoded');
-        });
+        void spool.append(priority, messages).then(
+          (stored) => {
+            if (!stored) this.#droppedSamples += valuesIn(messages);
+          },
+          (error: unknown) => {
+            this.#droppedSamples += valuesIn(messages);
+            this.#options.log.error({ err: error, campaign: campaign.id }, 'values could not be encoded');
+          },
+        );
       },
     });
   }
@@ -150,6 +183,13 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     const timer = setInterval(work, ms).unref();
     this.#stack.defer(() => clearInterval(timer));
   }
+}
+
+function valuesIn(messages: readonly Message[]): number {
+  return messages.reduce((sum, { item }) => {
+    if ('TimeSeries' in item) return sum + item.TimeSeries.items.length;
+    return sum + ('Snapshot' in item ? item.Snapshot.values.length : 1);
+  }, 0);
 }
 
 function isFailure(status: OtaStatus): boolean {

@@ -61,6 +61,19 @@ describe('the diagnostics of an ECU', () => {
       });
     });
     await seen;
+    const told = first.status();
+    assert.deepEqual(
+      told.sources.map(({ name, state }) => `${name} ${state}`),
+      ['update connected', 'host connected'],
+    );
+    const [own] = told.campaigns;
+    assert.ok(own !== undefined && own.samples > 0, JSON.stringify(own));
+    assert.deepEqual([own.id, own.state, own.dropped, own.triggered], ['ota', 'active', 0, 3]);
+    assert.deepEqual(
+      told.lanes.map(({ priority }) => priority),
+      ['critical', 'normal', 'bulk'],
+    );
+    assert.match(told.uploadWaitingFor, /no receiver is named/);
     await first[Symbol.asyncDispose]();
     const samples = await samplesIn(join(directory, 'diagnostics'));
     const states = samples.filter(

@@ -1,3 +1,4 @@
+import type { CampaignStatus } from '#diagnostics/diagnostics-status.ts';
 import { evaluate } from '#diagnostics/expression/evaluate.ts';
 import { signalsIn } from '#diagnostics/expression/syntax.ts';
 import { MessageError } from '#diagnostics/messages/message-error.ts';
@@ -94,6 +95,16 @@ export class CampaignRunner {
       samples: this.#samples,
       overBudget: this.#overBudget,
       unusable: this.#unusable,
+      triggered: this.#triggered,
+    };
+  }
+
+  state(): CampaignStatus {
+    return {
+      id: this.#campaign.id,
+      state: 'active',
+      samples: this.#samples,
+      dropped: this.#overBudget + this.#unusable,
       triggered: this.#triggered,
     };
   }

@@ -1,4 +1,5 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
+import type { SourceStatus } from '#diagnostics/diagnostics-status.ts';
 import type { VssDatatype, VssValue } from '#diagnostics/messages/vss-value.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
@@ -31,6 +32,7 @@ export class HostSource {
   readonly #places: HostPlaces;
   readonly #root: string;
   #before: CpuTimes | undefined;
+  #samples = 0;
 
   constructor(store: SignalStore, clock: SignalClock, ecuId: string, places: HostPlaces) {
     this.#store = store;
@@ -42,6 +44,16 @@ export class HostSource {
 
   get paths(): readonly string[] {
     return Object.keys(signals).map((name) => `${this.#root}.${name}`);
+  }
+
+  state(): SourceStatus {
+    return {
+      name: 'host',
+      state: this.#samples > 0 ? 'connected' : 'waiting',
+      problem: '',
+      signals: this.paths.length,
+      samples: this.#samples,
+    };
   }
 
   /** Measures once. What this machine does not tell is left out. */
@@ -60,6 +72,7 @@ export class HostSource {
 
   #put(name: string, value: VssValue | undefined): void {
     if (value === undefined) return;
+    this.#samples++;
     const { now, wallMicros } = this.#clock;
     this.#store.put(`${this.#root}.${name}`, { value, ts: wallMicros(), receivedAt: now() });
   }

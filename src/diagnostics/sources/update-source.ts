@@ -1,3 +1,4 @@
+import type { SourceStatus } from '#diagnostics/diagnostics-status.ts';
 import type { VssValue } from '#diagnostics/messages/vss-value.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
@@ -11,6 +12,7 @@ export class UpdateSource {
   readonly #clock: SignalClock;
   readonly #names: ReadonlyMap<string, string>;
   readonly #last = new Map<string, VssValue>();
+  #samples = 0;
 
   constructor(store: SignalStore, clock: SignalClock, ecuIds: readonly string[]) {
     this.#store = store;
@@ -29,6 +31,16 @@ export class UpdateSource {
     );
   }
 
+  state(): SourceStatus {
+    return {
+      name: 'update',
+      state: this.#samples > 0 ? 'connected' : 'waiting',
+      problem: '',
+      signals: this.paths.length,
+      samples: this.#samples,
+    };
+  }
+
   /** Takes what the ECUs say of themselves; ECUs that are in no campaign have no signals. */
   take(statuses: readonly EcuStatus[]): void {
     const [now, ts] = [this.#clock.now(), this.#clock.wallMicros()];
@@ -40,6 +52,7 @@ export class UpdateSource {
         const path = `${ecuRoot}.${name}.${signal.name}`;
         if (value === undefined || this.#last.get(path) === value) continue;
         this.#last.set(path, value);
+        this.#samples++;
         this.#store.put(path, { value, ts, receivedAt: now });
       }
     }

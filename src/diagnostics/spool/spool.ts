@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { LaneStatus } from '#diagnostics/diagnostics-status.ts';
 import { encodeMessage } from '#diagnostics/messages/codec.ts';
 import type { Message } from '#diagnostics/messages/types.ts';
 import type { Log } from '#domain/log.ts';
@@ -168,15 +169,25 @@ export class Spool implements AsyncDisposable {
   }
 
   get counts(): SpoolCounts {
-    const open = priorities.map((name) => this.#lanes[name].openBytes);
+    const { lanes } = this;
     return {
-      bytes: this.#sealedBytes() + open.reduce((sum, bytes) => sum + bytes, 0),
-      segments: this.#sealed.size + open.filter((bytes) => bytes > 0).length,
+      bytes: lanes.reduce((sum, { bytes }) => sum + bytes, 0),
+      segments: lanes.reduce((sum, { segments }) => sum + segments, 0),
       waiting: this.#pending.length,
       dropped: this.#dropped,
       evicted: this.#evicted,
       recovered: this.#recovered,
     };
+  }
+
+  /** What each priority holds on disk, open segments included. */
+  get lanes(): readonly LaneStatus[] {
+    return priorities.map((priority) => {
+      const sizes = [...this.#sealed.values()].flatMap((one) => (one.priority === priority ? one.bytes : []));
+      const { openBytes } = this.#lanes[priority];
+      if (openBytes > 0) sizes.push(openBytes);
+      return { priority, segments: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    });
   }
 
   /** Calls `listener` whenever a segment was sealed; returns how to stop that. */
@@ -306,12 +317,6 @@ export class Spool implements AsyncDisposable {
     if (!this.#failing)
       this.#options.log.error({ err: error }, 'diagnostics cannot be stored; trying again later');
     this.#failing = true;
-  }
-
-  #sealedBytes(): number {
-    let sum = 0;
-    for (const { bytes } of this.#sealed.values()) sum += bytes;
-    return sum;
   }
 
   /** Seals segments that have become old enough; tries again what the disk did not take. */

@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
-import { Uploader, type UploadSpool } from './uploader.ts';
+import { type UploadCounts, Uploader, type UploadSpool } from './uploader.ts';
 
 const gateMs = 5000;
 const backoffBaseMs = 1000;
 const backoffMaxMs = 15 * 60 * 1000;
 const longWaitMs = 3600 * 1000;
+
+/** Uploads that run until they are disposed of. */
+export interface RunningUploads extends AsyncDisposable {
+  readonly counts: UploadCounts;
+}
 
 /**
  * Starts the uploads that the options describe; undefined when they name no receiver. What is wrong with files of
@@ -20,7 +25,7 @@ export async function openUploader(
     readonly log: Log;
   },
   gate: () => string | undefined,
-): Promise<AsyncDisposable | undefined> {
+): Promise<RunningUploads | undefined> {
   const { options, ecuId, log } = source;
   const { upload } = options;
   if (upload.url === undefined) return undefined;
@@ -66,6 +71,9 @@ export async function openUploader(
     log,
   });
   return {
+    get counts() {
+      return uploader.counts;
+    },
     async [Symbol.asyncDispose]() {
       await uploader[Symbol.asyncDispose]();
       await client[Symbol.asyncDispose]();
