@@ -20,7 +20,7 @@ import {
   updatePhaseToWire,
 } from './wire.ts';
 import { statusFromV1, statusToV1, withV1Detail } from './wire-status-v1.ts';
-import { statusFromV2, statusToV2 } from './wire-status-v2.ts';
+import { statusFromV2, statusToV2, waitingForInBounds } from './wire-status-v2.ts';
 
 /** Most ECUs that are taken from one Status answer. */
 export const maxReportedEcus = 256;
@@ -107,6 +107,7 @@ function capV2(wire: StatusResponseEcuV2): void {
   if (wire.failureTraceback !== undefined) {
     wire.failureTraceback = capped(wire.failureTraceback, 'traceback');
   }
+  wire.waitingFor = waitingForInBounds(wire.waitingFor);
   if (wire.updateStatus !== undefined) {
     wire.updateStatus.updateFirmwareVersion = capped(wire.updateStatus.updateFirmwareVersion, 'version');
   }

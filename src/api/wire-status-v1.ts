@@ -84,6 +84,7 @@ export function statusFromV1(wire: StatusResponseEcu): EcuStatus {
     ),
     progress:
       status === 'UPDATING' ? progressFromV1(inner?.progress ?? create(StatusProgressSchema)) : undefined,
+    waitingFor: [],
   };
 }
 

@@ -40,6 +40,7 @@ export function statusToV2(status: EcuStatus): StatusResponseEcuV2 {
     failureReason: status.failure?.reason ?? '',
     failureTraceback: status.failure?.traceback ?? '',
     updateStatus: progressToV2(status.progress),
+    waitingFor: waitingForInBounds(status.waitingFor),
   });
 }
 
@@ -99,7 +100,16 @@ export function statusFromV2(wire: StatusResponseEcuV2): EcuStatus {
     ),
     progress:
       status === 'UPDATING' ? progressFromV2(wire.updateStatus ?? create(UpdateStatusSchema)) : undefined,
+    waitingFor: waitingForInBounds(wire.waitingFor),
   };
+}
+
+/** More conditions than this are no help to anybody. */
+const maxWaitingFor = 32;
+
+/** What is waited for, cut to its caps. */
+export function waitingForInBounds(conditions: readonly string[]): string[] {
+  return conditions.slice(0, maxWaitingFor).map((text) => capped(text, 'condition'));
 }
 
 /**

@@ -78,6 +78,7 @@ export const textCaps = {
   reason: 4096,
   traceback: 8192,
   message: 2048,
+  condition: 512,
 } as const;
 
 /** Text of a peer, cut to its cap without leaving half a character. */

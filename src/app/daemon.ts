@@ -3,6 +3,7 @@ import { startGrpcServer } from '#api/grpc-server.ts';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
+import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
@@ -57,6 +58,8 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const manager = stack.use(ServiceManager.take(run.env, log));
     stack.defer(() => run.signal.removeEventListener('abort', end));
     const { secondaries } = ecuInfo;
+    // One for all who judge by values or pass them on: preconditions, campaigns, the console.
+    const signals = new SignalStore();
     const store = new StatusStore({
       ownId: ecuInfo.ecuId,
       childIds: secondaries.map(({ ecuId }) => ecuId),
@@ -127,7 +130,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
-    await openDiagnostics(stack, config, await ownVersion(), store, log);
+    await openDiagnostics(stack, config, await ownVersion(), store, signals, log);
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');

@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '#config/load.ts';
 import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
+import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { Log } from '#domain/log.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
 
@@ -9,6 +10,7 @@ export async function openDiagnostics(
   config: LoadedConfig,
   clientVersion: string,
   store: StatusStore,
+  signals: SignalStore,
   log: Log,
 ): Promise<void> {
   const { ecuInfo, options } = config;
@@ -21,6 +23,7 @@ export async function openDiagnostics(
       ecuId: ecuInfo.ecuId,
       ecuIds: [...new Set([ecuInfo.ecuId, ...ecuInfo.availableEcuIds])],
       clientVersion,
+      store: signals,
       log,
     });
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { UpdateProgress, WorkDone } from '#domain/progress.ts';
-import type { FailureReport } from '#domain/status.ts';
+import { type FailureReport, isBusy } from '#domain/status.ts';
 import type { Style } from './render-style.ts';
 import { paint } from './render-style.ts';
 import { displayWidth, harmless, wrap } from './render-text.ts';
@@ -72,10 +72,16 @@ function failureLines(failure: FailureReport | undefined, style: Style, columns:
   ];
 }
 
+function waitingLines({ status }: EcuRow, columns: number): string[] {
+  if (status === undefined || status.waitingFor.length === 0) return [];
+  const title = isBusy(status.status) ? 'waiting for:' : 'an update has to wait for:';
+  return [title, ...status.waitingFor.flatMap((text) => wrap(`- ${harmless(text, true)}`, columns))];
+}
+
 /** The lines below an ECU's row: progress while it updates, the failure when it failed. */
 export function detailLines(row: EcuRow, style: Style): string[] {
   const columns = Math.max(16, style.columns - indent.length);
-  const lines: string[] = [];
+  const lines: string[] = waitingLines(row, columns).map((line) => paint(style, 'yellow', line));
   const progress = row.status?.progress;
   if (progress !== undefined) {
     const separator = style.unicode ? ' · ' : ', ';

@@ -16,8 +16,14 @@ export function plainKey(row: EcuRow): string {
     status?.failure?.reason,
     status?.progress?.targetVersion,
     status?.progress?.phase,
+    status?.waitingFor.map(nameOf),
     row.percent === undefined ? undefined : Math.floor(row.percent / percentStep),
   ]);
+}
+
+/** What a condition is called; the values behind it change all the time. */
+function nameOf(condition: string): string {
+  return condition.split(':', 1)[0] ?? '';
 }
 
 /** One ECU in one line, for output that is no terminal: `12:31:07Z autoware UPDATING 1.0 -> 2.0 downloading 45% ...`. */
@@ -32,6 +38,8 @@ export function plainLine(row: EcuRow, now: number): string {
     words.push('->', harmless(progress.targetVersion), phaseWord(progress.phase), `${row.percent ?? 0}%`);
     words.push(progressPieces(row, progress).join(', '));
   }
+  if (status.waitingFor.length > 0)
+    words.push(`(waiting for ${status.waitingFor.map((text) => harmless(text, true)).join('; ')})`);
   if (failure !== undefined) {
     const reason = harmless(failure.reason) || 'no reason given';
     const advice = adviceFor(failure.type, reason);

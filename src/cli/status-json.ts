@@ -45,6 +45,7 @@ interface EcuJson {
   } | null;
   readonly failure: { readonly type: string; readonly reason: string; readonly traceback: string } | null;
   readonly progress: ProgressJson | null;
+  readonly waiting_for: readonly string[];
 }
 
 /** One line of `ota status --json`. */
@@ -109,6 +110,7 @@ function ecuJson(row: EcuRow): EcuJson {
         : { release_name: release.releaseName, release_id: release.releaseId, image_id: release.imageId },
     failure: status?.failure === undefined ? null : { ...status.failure },
     progress: status?.progress === undefined ? null : progressJson(status.progress, row),
+    waiting_for: status?.waitingFor ?? [],
   };
 }
 

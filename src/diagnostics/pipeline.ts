@@ -11,7 +11,7 @@ import type { DiagnosticsStatus, SourceStatus } from './diagnostics-status.ts';
 import type { Message } from './messages/types.ts';
 import { segmentMetadata } from './segment-metadata.ts';
 import { systemClock } from './signals/clock.ts';
-import { SignalStore } from './signals/signal-store.ts';
+import type { SignalStore } from './signals/signal-store.ts';
 import { HostSource } from './sources/host-source.ts';
 import { UpdateSource } from './sources/update-source.ts';
 import { Spool } from './spool/spool.ts';
@@ -24,6 +24,8 @@ export interface PipelineOptions {
   readonly ecuId: string;
   readonly ecuIds: readonly string[];
   readonly clientVersion: string;
+  /** Where the latest values are found; shared with whoever judges by them. */
+  readonly store: SignalStore;
   readonly log: Log;
 }
 
@@ -38,7 +40,7 @@ const memoryBytes = 1024 * 1024;
  * happens in here, an update never notices.
  */
 export class DiagnosticsPipeline implements AsyncDisposable {
-  readonly store = new SignalStore();
+  readonly store: SignalStore;
   readonly #options: PipelineOptions;
   readonly #update: UpdateSource;
   readonly #stack = new AsyncDisposableStack();
@@ -52,6 +54,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
 
   private constructor(options: PipelineOptions) {
     this.#options = options;
+    this.store = options.store;
     this.#update = new UpdateSource(this.store, systemClock, options.ecuIds);
     this.#sources.push(this.#update);
   }

@@ -45,6 +45,11 @@ export interface EcuStatus {
   /** Set while status is UPDATING. */
   readonly progress: UpdateProgress | undefined;
   /**
+   * Conditions of the vehicle that the running job waits for, or that keep an update from starting; one line for people
+   * each. Empty when there are none, and for a peer that does not say.
+   */
+  readonly waitingFor: readonly string[];
+  /**
    * What the ECU itself said, when it is another one: passed on, so that fields of a newer release reach readers that
    * know them. Only the part that made it looks inside.
    */

@@ -22,6 +22,7 @@ export class BrokenEcu implements LocalEcu {
       status: 'FAILURE',
       failure: reportOf(failure),
       progress: undefined,
+      waitingFor: [],
     };
   }
 

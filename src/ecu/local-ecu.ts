@@ -84,6 +84,7 @@ export class MachineEcu implements LocalEcu, Disposable {
       firmwareVersion: running.version,
       otaclientVersion,
       release: running.detail,
+      waitingFor: [],
       ...actor.activity(),
     };
   }

@@ -664,7 +664,7 @@ export type StatusResponseEcuV2 = Message<"OtaClientV2.StatusResponseEcuV2"> & {
   bootloader: string;
 
   /**
-   * Conditions that the running update waits for, in words.
+   * Conditions of the vehicle that the running job waits for, or that keep an update from starting, in words.
    *
    * @generated from field: repeated string waiting_for = 1003;
    */

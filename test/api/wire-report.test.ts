@@ -101,6 +101,18 @@ describe('a Status answer', () => {
     assert.ok(toBinary(StatusResponseEcuV2Schema, sent).length < 13_000);
   });
 
+  it('tells what a job waits for to those who know the field, and passes on no more of it than is bearable', () => {
+    const own = ecuStatus('a', { waitingFor: ['parked: Vehicle.Speed is 42'] });
+    const wire = reportToWire({ availableEcuIds: [], ecus: [own] });
+    assert.deepEqual(reportFromWire(wire).ecus[0]?.waitingFor, own.waitingFor);
+    const { ecuV2: _, ...first } = wire;
+    assert.deepEqual(received({ ecu: first.ecu }).ecus[0]?.waitingFor, []);
+    const report = received({ ecuV2: [{ ecuId: 'b', waitingFor: Array(1000).fill('x'.repeat(10_000)) }] });
+    const passedOn = reportToWire(report).ecuV2[0]?.waitingFor ?? [];
+    assert.deepEqual([passedOn.length, passedOn[0]?.length], [32, 512]);
+    assert.deepEqual(report.ecus[0]?.waitingFor, passedOn);
+  });
+
   it('does not cut a text within a character', () => {
     const report = received({ ecuV2: [{ ecuId: 'a', firmwareVersion: `${'x'.repeat(1023)}🚗` }] });
     assert.ok(report.ecus[0]?.firmwareVersion.isWellFormed());

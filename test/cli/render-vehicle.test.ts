@@ -114,6 +114,18 @@ test('a failure tells what to do, also when the peer did not', () => {
   assert.match(shown('UNRECOVERABLE', ''), /no reason given\n.*What to do: mend the cause/);
 });
 
+test('what an update waits for is told, and what one would have to wait for', () => {
+  const waitingFor = ['parked: Vehicle.Speed is 42, 0.1 s old', 'charged: \u001b[31mno value'];
+  const busy = ecuStatus('a', { waitingFor, status: 'UPDATING' });
+  const lines = renderVehicle(state(busy, ecuStatus('b', { waitingFor })), plainStyle);
+  assert.deepEqual(lines.slice(2, 5), [
+    '    waiting for:',
+    '    - parked: Vehicle.Speed is 42, 0.1 s old',
+    '    - charged: \ufffd[31mno value',
+  ]);
+  assert.equal(lines[6], '    an update has to wait for:');
+});
+
 test('what peers write cannot move the cursor', () => {
   const evil = '\u001b[2Jx\u009bA\n\n';
   const ecus = [

@@ -106,7 +106,7 @@ test('--json is one object with every key there, null where nothing is known', a
   const object: unknown = JSON.parse(stdout);
   assert.ok(typeof object === 'object' && object !== null && 'time' in object);
   assert.match(String(object.time), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
-  const nothing = { release: null, failure: null, progress: null };
+  const nothing = { release: null, failure: null, progress: null, waiting_for: [] };
   assert.deepEqual(
     { ...object, time: 'now' },
     {

@@ -7,6 +7,7 @@ import { readContainer } from '#diagnostics/messages/container.ts';
 import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
 import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
+import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -28,10 +29,12 @@ function status(change: Partial<EcuStatus>): EcuStatus {
     ecuId: 'ecu-7',
     firmwareVersion: '1',
     otaclientVersion: 'test',
+    store: new SignalStore(),
     release: undefined,
     status: 'SUCCESS',
     failure: undefined,
     progress: undefined,
+    waitingFor: [],
     ...change,
   };
 }
@@ -44,6 +47,7 @@ async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsP
     ecuId: 'ecu-7',
     ecuIds: ['ecu-7'],
     clientVersion: 'test',
+    store: new SignalStore(),
     log: { info() {}, warn() {}, error() {} },
   });
 }

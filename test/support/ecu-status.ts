@@ -11,6 +11,7 @@ export function ecuStatus(ecuId: string, fields: Partial<Omit<EcuStatus, 'ecuId'
     status: fields.progress === undefined ? 'SUCCESS' : 'UPDATING',
     failure: undefined,
     progress: undefined,
+    waitingFor: [],
     ...fields,
   };
 }

@@ -106,6 +106,20 @@ export const overlaySignals: readonly OverlaySignal[] = [
     (s) => whole(s.progress?.elapsedMs),
     'ms',
   ),
+  leaf(
+    'IsUpdateBlocked',
+    'sensor',
+    'boolean',
+    'Whether conditions of the vehicle keep an update from starting or from going on.',
+    (s) => s.waitingFor.length > 0,
+  ),
+  leaf(
+    'BlockReasons',
+    'sensor',
+    'string[]',
+    'Conditions that are not fulfilled, with the values behind.',
+    (s) => [...s.waitingFor],
+  ),
   leaf('FailureType', 'sensor', 'string', 'Whether a failure is RECOVERABLE.', (s) => s.failure?.type),
   leaf(
     'FailureReason',

@@ -50,11 +50,16 @@ export class UpdateSource {
       for (const signal of overlaySignals) {
         const value = signal.of(status);
         const path = `${ecuRoot}.${name}.${signal.name}`;
-        if (value === undefined || this.#last.get(path) === value) continue;
+        if (value === undefined || isSame(this.#last.get(path), value)) continue;
         this.#last.set(path, value);
         this.#samples++;
         this.#store.put(path, { value, ts, receivedAt: now });
       }
     }
   }
+}
+
+function isSame(before: VssValue | undefined, now: VssValue): boolean {
+  if (!Array.isArray(before) || !Array.isArray(now)) return before === now;
+  return before.length === now.length && before.every((one, at) => one === now[at]);
 }
