@@ -29,7 +29,6 @@ function status(change: Partial<EcuStatus>): EcuStatus {
     ecuId: 'ecu-7',
     firmwareVersion: '1',
     otaclientVersion: 'test',
-    store: new SignalStore(),
     release: undefined,
     status: 'SUCCESS',
     failure: undefined,
