@@ -38,6 +38,11 @@ export const catalogue: readonly CatalogueGroup[] = [
         summary: 'Stop running updates',
         load: async () => (await import('./abort.ts')).abortCommand,
       },
+      {
+        name: 'events',
+        summary: 'Show the journal of the vehicle',
+        load: async () => (await import('./events.ts')).eventsCommand,
+      },
     ],
   },
   {

@@ -31,7 +31,7 @@ Options:
   -V, --version  Show the version
 
 Exit codes: 0 done, 1 failed or refused, 2 called wrongly, 3 no daemon answers, 4 an ECU failed,
-5 timed out, 130 stopped by Ctrl-C.
+5 timed out, 9 not let in, 130 stopped by Ctrl-C.
 `;
 }
 

@@ -12,6 +12,8 @@ export const vehicleExitCodes = {
   ecuFailed: 4,
   /** With `--wait`: not every ECU ended in time. */
   timedOut: 5,
+  /** The console did not let the caller in. */
+  notLetIn: 9,
 } as const;
 
 export type HostPort = Omit<EcuAddress, 'ecuId'>;

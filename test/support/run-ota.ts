@@ -24,6 +24,8 @@ export interface RunningOta {
   readonly end: Promise<OtaRun>;
   /** Resolves when stdout holds a match; rejects when the process ends without one. */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
+  /** The same for stderr. */
+  waitForError(pattern: RegExp): Promise<RegExpMatchArray>;
 }
 
 /** Starts `ota` as its users do: a process of its own, run from the sources. Ended with the test. */
@@ -47,6 +49,7 @@ export function startOta(t: TestContext, args: readonly string[], options: RunOp
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
+    seen.dispatchEvent(new Event('output'));
   });
   // A process that never reads its stdin closes it.
   child.stdin.on('error', () => {});
@@ -55,9 +58,9 @@ export function startOta(t: TestContext, args: readonly string[], options: RunOp
     seen.dispatchEvent(new Event('output'));
     return { code: code ?? null, stdout, stderr };
   });
-  const waitFor = async (pattern: RegExp): Promise<RegExpMatchArray> => {
+  const waitUntil = async (pattern: RegExp, written: () => string): Promise<RegExpMatchArray> => {
     for (;;) {
-      const match = pattern.exec(stdout);
+      const match = pattern.exec(written());
       if (match !== null) return match;
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`ota ended without ${pattern}: ${stdout}${stderr}`);
@@ -65,7 +68,12 @@ export function startOta(t: TestContext, args: readonly string[], options: RunOp
       await once(seen, 'output');
     }
   };
-  return { child, end, waitFor };
+  return {
+    child,
+    end,
+    waitFor: (pattern) => waitUntil(pattern, () => stdout),
+    waitForError: (pattern) => waitUntil(pattern, () => stderr),
+  };
 }
 
 /** Runs `ota` to its end. */
