@@ -1,5 +1,5 @@
-import type { Expression } from '#diagnostics/expression/syntax.ts';
 import type { Priority } from '#diagnostics/spool/priority.ts';
+import type { Expression } from '#domain/expression/syntax.ts';
 
 /** How often a signal's value is kept. Times in milliseconds. */
 export type Sampling =

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import type { ConfigProblem } from '#config/config-error.ts';
 import { schemaProblems } from '#config/schema-problems.ts';
 import { type KeyPath, parseYaml, type YamlSource } from '#config/yaml-source.ts';
-import { parseExpression } from '#diagnostics/expression/parse.ts';
-import { type Expression, ExpressionError } from '#diagnostics/expression/syntax.ts';
 import { priorities } from '#diagnostics/spool/priority.ts';
+import { parseExpression } from '#domain/expression/parse.ts';
+import { type Expression, ExpressionError } from '#domain/expression/syntax.ts';
 import type { Campaign, CampaignSignal, Trigger } from './campaign.ts';
 
 const maxMs = 7 * 24 * 3600 * 1000;

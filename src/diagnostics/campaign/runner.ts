@@ -1,11 +1,11 @@
 import type { CampaignStatus } from '#diagnostics/diagnostics-status.ts';
 import { evaluate } from '#diagnostics/expression/evaluate.ts';
-import { signalsIn } from '#diagnostics/expression/syntax.ts';
 import { MessageError } from '#diagnostics/messages/message-error.ts';
 import type { Message, SpecifiedTimeStampedRecord, TimeStampedRecord } from '#diagnostics/messages/types.ts';
 import { toValue, type VssDatatype } from '#diagnostics/messages/vss-value.ts';
 import type { LatestValues, SignalValue } from '#diagnostics/signals/signal-value.ts';
 import type { Priority } from '#diagnostics/spool/priority.ts';
+import { signalsIn } from '#domain/expression/syntax.ts';
 import { SampleBudget } from './budget.ts';
 import type { Campaign, Trigger } from './campaign.ts';
 import { type KeptSample, Sampler } from './sampler.ts';

@@ -1,6 +1,6 @@
 import type { VssScalar } from '#diagnostics/messages/vss-value.ts';
 import type { LatestValues } from '#diagnostics/signals/signal-value.ts';
-import type { Comparison, Expression, Operand } from './syntax.ts';
+import type { Comparison, Expression, Operand } from '#domain/expression/syntax.ts';
 
 /** What an evaluation rests on. */
 export interface EvaluationContext {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evaluate } from '#diagnostics/expression/evaluate.ts';
-import { parseExpression } from '#diagnostics/expression/parse.ts';
-import { ExpressionError, signalsIn } from '#diagnostics/expression/syntax.ts';
 import type { VssValue } from '#diagnostics/messages/vss-value.ts';
+import { parseExpression } from '#domain/expression/parse.ts';
+import { ExpressionError, signalsIn } from '#domain/expression/syntax.ts';
 
 const signals: Readonly<Record<string, VssValue>> = {
   'Vehicle.Speed': 0.05,
