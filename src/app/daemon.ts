@@ -4,6 +4,7 @@ import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import { SignalSources } from '#diagnostics/sources/signal-sources.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
@@ -60,6 +61,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const { secondaries } = ecuInfo;
     // One for all who judge by values or pass them on: preconditions, campaigns, the console.
     const signals = new SignalStore();
+    const sources = stack.use(new SignalSources([]));
     const store = new StatusStore({
       ownId: ecuInfo.ecuId,
       childIds: secondaries.map(({ ecuId }) => ecuId),
@@ -130,7 +132,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
-    await openDiagnostics(stack, config, await ownVersion(), store, signals, log);
+    await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, log);
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '#config/load.ts';
 import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import type { SignalSources } from '#diagnostics/sources/signal-sources.ts';
 import type { Log } from '#domain/log.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
 
@@ -11,6 +12,7 @@ export async function openDiagnostics(
   clientVersion: string,
   store: StatusStore,
   signals: SignalStore,
+  sources: SignalSources,
   log: Log,
 ): Promise<void> {
   const { ecuInfo, options } = config;
@@ -24,6 +26,7 @@ export async function openDiagnostics(
       ecuIds: [...new Set([ecuInfo.ecuId, ...ecuInfo.availableEcuIds])],
       clientVersion,
       store: signals,
+      sources,
       log,
     });
   } catch (error) {

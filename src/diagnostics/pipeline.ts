@@ -7,12 +7,14 @@ import type { Campaign } from './campaign/campaign.ts';
 import { defaultCampaign } from './campaign/default-campaign.ts';
 import { loadCampaigns } from './campaign/load-campaigns.ts';
 import { CampaignRunner } from './campaign/runner.ts';
-import type { DiagnosticsStatus, SourceStatus } from './diagnostics-status.ts';
+import type { DiagnosticsStatus } from './diagnostics-status.ts';
 import type { Message } from './messages/types.ts';
 import { segmentMetadata } from './segment-metadata.ts';
 import { systemClock } from './signals/clock.ts';
 import type { SignalStore } from './signals/signal-store.ts';
 import { HostSource } from './sources/host-source.ts';
+import type { SignalSources } from './sources/signal-sources.ts';
+import type { SignalSource } from './sources/source.ts';
 import { UpdateSource } from './sources/update-source.ts';
 import { Spool } from './spool/spool.ts';
 import { openUploader, type RunningUploads } from './upload/open-uploader.ts';
@@ -26,6 +28,8 @@ export interface PipelineOptions {
   readonly clientVersion: string;
   /** Where the latest values are found; shared with whoever judges by them. */
   readonly store: SignalStore;
+  /** Told what campaigns need. */
+  readonly sources: SignalSources;
   readonly log: Log;
 }
 
@@ -44,7 +48,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #update: UpdateSource;
   readonly #stack = new AsyncDisposableStack();
-  readonly #sources: { state(): SourceStatus }[] = [];
+  readonly #own: SignalSource[] = [];
   #spool: Spool | undefined;
   #uploads: RunningUploads | undefined;
   #runners: readonly CampaignRunner[] = [];
@@ -56,7 +60,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     this.#options = options;
     this.store = options.store;
     this.#update = new UpdateSource(this.store, systemClock, options.ecuIds);
-    this.#sources.push(this.#update);
+    this.#own.push(this.#stack.use(this.#update));
   }
 
   /** Errors: those of the file system, when the spool cannot be opened. */
@@ -92,7 +96,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     const spool = this.#spool?.counts;
     const uploads = this.#uploads?.counts;
     return {
-      sources: this.#sources.map((source) => source.state()),
+      sources: [...this.#own.map((source) => source.state()), ...this.#options.sources.states()],
       campaigns: this.#runners.map((runner) => runner.state()),
       lanes: this.#spool?.lanes ?? [],
       droppedSamples: this.#droppedSamples,
@@ -135,7 +139,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       sys: '/sys',
       disk: stateDirectory,
     });
-    this.#sources.push(host);
+    this.#own.push(host);
     const campaigns = [
       defaultCampaign(this.#update.paths, host.paths),
       ...(await loadCampaigns(options.campaigns, Date.now(), log)),
@@ -157,7 +161,11 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       const now = systemClock.now();
       for (const runner of this.#runners) runner.advance(now);
     });
-    this.#every(options.hostIntervalMs, () => void host.measure());
+    this.#stack.use(host).start(options.hostIntervalMs);
+    this.#options.sources.want(
+      'campaigns',
+      this.#runners.flatMap(({ paths }) => paths),
+    );
     const uploader = await openUploader(spool, this.#options, () =>
       !options.upload.duringUpdates && this.#last === 'UPDATING' ? 'an update needs the link' : undefined,
     );

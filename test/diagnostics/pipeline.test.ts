@@ -8,6 +8,7 @@ import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
 import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import { SignalSources } from '#diagnostics/sources/signal-sources.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -47,6 +48,7 @@ async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsP
     ecuIds: ['ecu-7'],
     clientVersion: 'test',
     store: new SignalStore(),
+    sources: new SignalSources([]),
     log: { info() {}, warn() {}, error() {} },
   });
 }

@@ -4,6 +4,7 @@ import type { VssDatatype, VssValue } from '#diagnostics/messages/vss-value.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import type { SignalSource } from './source.ts';
 
 /** Where the kernel tells; other places only in tests. */
 export interface HostPlaces {
@@ -26,13 +27,15 @@ const signals: Readonly<Record<string, VssDatatype>> = {
 };
 
 /** How this ECU fares: processor, memory, disk in percent, the hottest sensor in degrees Celsius. */
-export class HostSource {
+export class HostSource implements SignalSource {
   readonly #store: SignalStore;
   readonly #clock: SignalClock;
   readonly #places: HostPlaces;
   readonly #root: string;
   #before: CpuTimes | undefined;
   #samples = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #measuring: Promise<void> | undefined;
 
   constructor(store: SignalStore, clock: SignalClock, ecuId: string, places: HostPlaces) {
     this.#store = store;
@@ -54,6 +57,22 @@ export class HostSource {
       signals: this.paths.length,
       samples: this.#samples,
     };
+  }
+
+  /** Measures now and again after every `intervalMs`; a measurement that takes longer than that is waited for. */
+  start(intervalMs: number): void {
+    const look = (): void => {
+      this.#measuring ??= this.measure().finally(() => {
+        this.#measuring = undefined;
+      });
+    };
+    this.#timer = setInterval(look, intervalMs).unref();
+    look();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#measuring;
   }
 
   /** Measures once. What this machine does not tell is left out. */

@@ -5,9 +5,10 @@ import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
 import { ecuRoot, overlaySignals } from '#diagnostics/signals/overlay.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { EcuStatus } from '#domain/status.ts';
+import type { SignalSource } from './source.ts';
 
 /** The update itself as signals: every value that changed, of every ECU, with no broker in between. */
-export class UpdateSource {
+export class UpdateSource implements SignalSource {
   readonly #store: SignalStore;
   readonly #clock: SignalClock;
   readonly #names: ReadonlyMap<string, string>;
@@ -40,6 +41,8 @@ export class UpdateSource {
       samples: this.#samples,
     };
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 
   /** Takes what the ECUs say of themselves; ECUs that are in no campaign have no signals. */
   take(statuses: readonly EcuStatus[]): void {
