@@ -42,7 +42,7 @@ export function reportToWire(report: VehicleReport): StatusResponse {
   return create(StatusResponseSchema, {
     ecu: said.map(({ status, origin }) => origin?.v1 ?? statusToV1(status)),
     availableEcuIds: [...report.availableEcuIds],
-    ecuV2: said.map(({ status, origin }) => origin?.v2 ?? statusToV2(status)),
+    ecuV2: said.map(({ status, origin }) => withParent(origin?.v2, status) ?? statusToV2(status)),
   });
 }
 
@@ -78,6 +78,12 @@ function statusOf(
   return v1 === undefined ? undefined : { ...statusFromV1(v1), origin };
 }
 
+/** What is passed on names the ECU above, so that a reader further up knows the tree. */
+function withParent(v2: StatusResponseEcuV2 | undefined, { parentEcuId = '' }: EcuStatus) {
+  if (v2 === undefined || v2.parentEcuId !== '') return v2;
+  return { ...v2, parentEcuId };
+}
+
 function originOf(status: EcuStatus): WireOrigin | undefined {
   return status.origin instanceof WireOrigin ? status.origin : undefined;
 }
@@ -107,6 +113,9 @@ function capV2(wire: StatusResponseEcuV2): void {
   if (wire.failureTraceback !== undefined) {
     wire.failureTraceback = capped(wire.failureTraceback, 'traceback');
   }
+  wire.parentEcuId = isEcuId(wire.parentEcuId) ? wire.parentEcuId : '';
+  wire.slot = capped(wire.slot, 'word');
+  wire.bootloader = capped(wire.bootloader, 'word');
   wire.waitingFor = waitingForInBounds(wire.waitingFor);
   if (wire.updateStatus !== undefined) {
     wire.updateStatus.updateFirmwareVersion = capped(wire.updateStatus.updateFirmwareVersion, 'version');

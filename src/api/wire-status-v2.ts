@@ -15,6 +15,7 @@ import {
   countToWire,
   failureTypeFromWire,
   failureTypeToWire,
+  isEcuId,
   millisFromWire,
   millisToWire,
   otaStatusFromWire,
@@ -41,6 +42,9 @@ export function statusToV2(status: EcuStatus): StatusResponseEcuV2 {
     failureTraceback: status.failure?.traceback ?? '',
     updateStatus: progressToV2(status.progress),
     waitingFor: waitingForInBounds(status.waitingFor),
+    parentEcuId: status.parentEcuId ?? '',
+    slot: status.slot ?? '',
+    bootloader: status.bootloader ?? '',
   });
 }
 
@@ -101,6 +105,9 @@ export function statusFromV2(wire: StatusResponseEcuV2): EcuStatus {
     progress:
       status === 'UPDATING' ? progressFromV2(wire.updateStatus ?? create(UpdateStatusSchema)) : undefined,
     waitingFor: waitingForInBounds(wire.waitingFor),
+    ...(isEcuId(wire.parentEcuId) ? { parentEcuId: wire.parentEcuId } : {}),
+    ...(wire.slot === '' ? {} : { slot: capped(wire.slot, 'word') }),
+    ...(wire.bootloader === '' ? {} : { bootloader: capped(wire.bootloader, 'word') }),
   };
 }
 

@@ -79,6 +79,7 @@ export const textCaps = {
   traceback: 8192,
   message: 2048,
   condition: 512,
+  word: 64,
 } as const;
 
 /** Text of a peer, cut to its cap without leaving half a character. */

@@ -49,6 +49,12 @@ export interface EcuStatus {
    * each. Empty when there are none, and for a peer that does not say.
    */
   readonly waitingFor: readonly string[];
+  /** The ECU above it; absent where nobody has said it. */
+  readonly parentEcuId?: EcuId;
+  /** The slot that runs, such as `slot_a`; absent where the ECU does not say it. */
+  readonly slot?: string;
+  /** How slots are switched, such as `grub`; absent where the ECU does not say it. */
+  readonly bootloader?: string;
   /**
    * What the ECU itself said, when it is another one: passed on, so that fields of a newer release reach readers that
    * know them. Only the part that made it looks inside.

@@ -9,6 +9,8 @@ export interface Sighting {
   readonly status: EcuStatus;
   /** Monotonic milliseconds. */
   readonly seenAt: number;
+  /** Unix time in milliseconds. */
+  readonly seenTime: number;
 }
 
 /** What is known of one child and of what lies below it. Nothing is forgotten when the child falls silent. */
@@ -44,7 +46,8 @@ export class ChildRecord {
     this.#lastAskedAt = askedAt;
     this.#misses = 0;
     this.#current = new Set(ecus.map(({ ecuId }) => ecuId));
-    for (const status of ecus) this.#sightings.set(status.ecuId, { status, seenAt: now });
+    const seenTime = Date.now();
+    for (const status of ecus) this.#sightings.set(status.ecuId, { status, seenAt: now, seenTime });
     const stale = [...this.#sightings].filter(([id]) => !this.#current.has(id));
     stale.sort(([, a], [, b]) => a.seenAt - b.seenAt);
     const surplus = Math.max(0, this.#sightings.size - maxRemembered);

@@ -1,8 +1,8 @@
 import { BootError } from '#boot/boot-error.ts';
-import type { Slots } from '#boot/slots.ts';
+import type { SlotContents, Slots } from '#boot/slots.ts';
 import type { EcuId } from '#domain/ecu.ts';
 import { OtaFailure } from '#domain/failure.ts';
-import type { ReleaseDetail, UpdateRequestEntry } from '#domain/release.ts';
+import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import type { EcuActor } from '#update/ecu-actor.ts';
 import { failureOf } from '#update/failure-of.ts';
@@ -15,8 +15,8 @@ export interface MachineEcuParts {
   readonly otaclientVersion: string;
   readonly actor: EcuActor;
   /** The release that runs; it does not change while the daemon runs. */
-  readonly running: { readonly version: string; readonly detail: ReleaseDetail | undefined };
-  readonly slots: Pick<Slots, 'rollbackTarget'>;
+  readonly running: Pick<SlotContents, 'id' | 'version' | 'detail'>;
+  readonly slots: Pick<Slots, 'rollbackTarget' | 'bootloader'>;
   readonly allowRollback: boolean;
 }
 
@@ -78,12 +78,14 @@ export class MachineEcu implements LocalEcu, Disposable {
   }
 
   status(): EcuStatus {
-    const { id: ecuId, otaclientVersion, running, actor } = this.#parts;
+    const { id: ecuId, otaclientVersion, running, slots, actor } = this.#parts;
     return {
       ecuId,
       firmwareVersion: running.version,
       otaclientVersion,
       release: running.detail,
+      slot: running.id,
+      bootloader: slots.bootloader,
       waitingFor: [],
       ...actor.activity(),
     };

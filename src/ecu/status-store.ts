@@ -1,6 +1,7 @@
 import type { EcuId } from '#domain/ecu.ts';
 import type { Log } from '#domain/log.ts';
 import { type EcuStatus, isBusy } from '#domain/status.ts';
+import { censusOf, type Registered } from './census.ts';
 import { ChildRecord, type Sighting } from './child-record.ts';
 import type { ChildReport, LocalEcu, VehicleReport } from './ecu.ts';
 import { type KnownEcu, type Overview, overviewOf } from './overview.ts';
@@ -75,7 +76,9 @@ export class StatusStore {
     const child = this.#children.get(childId);
     if (child === undefined) return;
     const now = this.#now();
-    const ecus = report.ecus.filter(({ ecuId }) => this.#mayReport(child, ecuId, now));
+    const ecus = report.ecus
+      .filter(({ ecuId }) => this.#mayReport(child, ecuId, now))
+      .map((status) => ({ ...status, parentEcuId: this.#parentOf(status, childId) }));
     child.take(ecus, askedAt, now);
     for (const status of ecus) this.#settle(status, askedAt, now);
     this.#tell('status');
@@ -128,11 +131,20 @@ export class StatusStore {
     };
   }
 
+  /** Every ECU that belongs to the vehicle, also those that Status leaves out. */
+  census(): readonly Registered[] {
+    const { ownId, availableEcuIds } = this;
+    const children = [...this.#children.values()];
+    return censusOf({ ownId, own: this.#own, availableEcuIds, children }, (child) =>
+      child.isSilent(this.#now(), this.#dropAfterMs),
+    );
+  }
+
   /** Derived from the last that was heard of every ECU, whether or not Status still shows it. */
   overview(): Overview {
     const now = this.#now();
     const known = new Map<EcuId, KnownEcu>();
-    const add = (id: EcuId, sighting: Sighting | undefined) =>
+    const add = (id: EcuId, sighting: Pick<Sighting, 'status' | 'seenAt'> | undefined) =>
       known.set(id, {
         status: sighting?.status,
         isLost: sighting !== undefined && now - sighting.seenAt > this.#lostAfterMs,
@@ -172,6 +184,12 @@ export class StatusStore {
       );
     }
     return false;
+  }
+
+  /** Who does not say what is above an ECU is taken for it: peers of another make report all that is below them. */
+  #parentOf({ ecuId, parentEcuId }: EcuStatus, childId: EcuId): EcuId {
+    if (ecuId === childId) return this.ownId;
+    return parentEcuId === undefined || parentEcuId === ecuId ? childId : parentEcuId;
   }
 
   #settle(status: EcuStatus, askedAt: number, now: number): void {

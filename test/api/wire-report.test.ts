@@ -31,6 +31,17 @@ describe('a Status answer', () => {
     );
   });
 
+  it('names the ECU above what it passes on, where nobody below has done so', () => {
+    const report = received({ ecuV2: [{ ecuId: 'c1', slot: 'slot_b', bootloader: 'grub' }] });
+    const [c1] = report.ecus;
+    assert.ok(c1);
+    assert.deepEqual([c1.slot, c1.bootloader, c1.parentEcuId], ['slot_b', 'grub', undefined]);
+    const [sent] = reportToWire({ ...report, ecus: [{ ...c1, parentEcuId: 'main' }] }).ecuV2;
+    assert.deepEqual([sent?.parentEcuId, sent?.slot], ['main', 'slot_b']);
+    const [again] = received({ ecuV2: [{ ecuId: 'c1', parentEcuId: 'main' }] }).ecus;
+    assert.equal(again?.parentEcuId, 'main');
+  });
+
   it('passes on no number that existing clients reject the whole answer for', () => {
     const report = received({
       ecu: [

@@ -43,8 +43,11 @@ function openEcu(t: TestContext, steps: ScriptedSteps, setting: Setting = {}): M
     id: 'main',
     otaclientVersion: '0.1.0',
     actor,
-    running: { version: '1', detail: undefined },
-    slots: { rollbackTarget: setting.rollbackTarget ?? (() => Promise.resolve(previous)) },
+    running: { id: 'slot_a', version: '1', detail: undefined },
+    slots: {
+      bootloader: 'directory',
+      rollbackTarget: setting.rollbackTarget ?? (() => Promise.resolve(previous)),
+    },
     allowRollback: setting.allowRollback ?? true,
   });
   t.after(async () => {
