@@ -2,6 +2,7 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ServiceError } from '@grpc/grpc-js';
 import { Metadata, status } from '@grpc/grpc-js';
 import type { ProbeFailure } from '#domain/trial-end.ts';
+import { networkSeen } from '#host/network-seen.ts';
 import { RemoteConnection } from './remote-connection.ts';
 
 /** Methods and numbers of the standard health protocol, `grpc/health/v1/health.proto`. */
@@ -35,10 +36,11 @@ export async function probeGrpcHealth(
     signal.throwIfAborted();
     const { code, details } = error as Partial<ServiceError>;
     if (code === undefined) return { how: 'answered what is not a health status', output: String(error) };
-    if (code === status.DEADLINE_EXCEEDED) {
-      return { how: `did not answer within ${timeoutMs} ms`, output: details ?? '' };
-    }
-    return { how: `failed with ${status[code] ?? `code ${code}`}`, output: details ?? '' };
+    // A server that answered has said what is wrong; where none did, the fault may be on this side.
+    const unanswered = code === status.DEADLINE_EXCEEDED || code === status.UNAVAILABLE;
+    const output = [details, unanswered ? networkSeen() : ''].filter(Boolean).join('\n');
+    if (code === status.DEADLINE_EXCEEDED) return { how: `did not answer within ${timeoutMs} ms`, output };
+    return { how: `failed with ${status[code] ?? `code ${code}`}`, output };
   } finally {
     connection.retire();
   }

@@ -73,7 +73,7 @@ export interface Detection {
 /** One row of `loaders.ts`: all that it costs to add a boot loader besides its own file. */
 export interface LoaderKind {
   readonly name: string;
-  /** Looks and changes nothing. */
+  /** Looks and changes nothing. Errors: why a machine that could have this loader is not taken for one. */
   detect(setting: LoaderSetting): Promise<Detection | undefined>;
   /** Errors: BootError `startup_failed`, which says what is missing and how to mend it. */
   open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<BootLoader>;

@@ -27,7 +27,7 @@ export type TrialCause = (typeof trialCauses)[number];
 export interface ProbeFailure {
   /** How it ended: `ended with exit code 1`. */
   readonly how: string;
-  /** The last of what it said; may have many lines, and characters that a terminal must not get. */
+  /** The last of what it said, or what this machine has of a network where nobody answered; may have many lines, and characters that a terminal must not get. */
   readonly output: string;
 }
 

@@ -1,8 +1,9 @@
 import type { ProbeFailure } from '#domain/trial-end.ts';
+import { networkSeen } from '#host/network-seen.ts';
 
 /**
  * Runs one probe, for at most `timeoutMs` milliseconds. What it throws is how it failed, and so is the end of its time:
- * `late` within so many ms. Errors: only the signal's reason.
+ * `late` within so many ms. Its output is then what there is of a network. Errors: only the signal's reason.
  */
 export async function withinTime(
   late: string,
@@ -17,7 +18,7 @@ export async function withinTime(
   } catch (error) {
     signal.throwIfAborted();
     const how = time.aborted ? `${late} within ${timeoutMs} ms` : `failed: ${messageOf(error)}`;
-    return { how, output: '' };
+    return { how, output: networkSeen() };
   }
 }
 

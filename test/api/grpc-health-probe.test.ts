@@ -64,6 +64,7 @@ test('nobody there, and nobody who answers', async (t) => {
     never,
   );
   assert.match(`${refused?.how} ${refused?.output}`, /^failed with UNAVAILABLE .*ECONNREFUSED/);
+  assert.match(refused?.output ?? '', /\nthis machine/);
   const address = await silentServer(t);
   const failure = await probeGrpcHealth({ address, service: '' }, 200, never);
   assert.equal(failure?.how, 'did not answer within 200 ms');

@@ -36,7 +36,7 @@ export const grub: LoaderKind = {
       if ((await entryAt(path).catch(() => undefined)) === undefined) continue;
       // Any Debian machine has it. Its other partitions are no slots unless something says so: they get formatted.
       const sign = (await managedFolder(bootDirectory)) ?? (await spareSlot(setting, never));
-      return sign === undefined ? undefined : { reason: `${path} exists, and ${sign}` };
+      return { reason: `${path} exists, and ${sign}` };
     }
     return undefined;
   },

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader } from '#boot/boot-loader.ts';
 import { grub } from '#boot/grub/grub.ts';
 import { parseGrubenv } from '#boot/grub/grubenv.ts';
@@ -85,7 +86,14 @@ describe('a disk of a distribution', { skip: noGrubDisk() }, () => {
     const other = disk.partition('slot_b');
     execFileSync('debugfs', ['-w', '-R', 'mkdir home', other], { stdio: 'ignore' });
     execFileSync('e2fsck', ['-fy', other], { stdio: 'ignore' });
-    assert.equal(await grub.detect(loaderSetting(disk.root)), undefined);
+    await assert.rejects(grub.detect(loaderSetting(disk.root)), (error: unknown) => {
+      assert.ok(error instanceof BootError && error.message.startsWith(`${other}, in the place of slot_b, `));
+      assert.match(error.message, /write `bootloader: grub` if it is a slot, or label it slot_b$/);
+      return true;
+    });
+    execFileSync('e2label', [other, 'slot_b']);
+    const { reason = '' } = (await grub.detect(loaderSetting(disk.root))) ?? {};
+    assert.match(reason, /is called slot_b$/);
   });
 
   it('is found by partition numbers behind an EFI system partition too', async (t) => {
