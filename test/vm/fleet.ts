@@ -104,7 +104,7 @@ async function build(
     await run('cp', ['-al', tree.root, root]);
     const installed = new ReleaseTree(root);
     await installed.put('etc/vehicle-release', 'A\n');
-    await makeInstalled(installed, boot, { kernel: older, certificates: keys.trust });
+    await makeInstalled(installed, boot, { firmware, kernel: older, certificates: keys.trust });
     await writeDisk(join(directory, name), firmware, { root, boot });
     await rm(root, { recursive: true });
   };

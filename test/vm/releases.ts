@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { installAgent } from './agent.ts';
 import type { DebianTree } from './debian-tree.ts';
+import type { Firmware } from './disk.ts';
 import { run } from './tools.ts';
 
 /** The tree of a release, to be changed before it becomes an image. */
@@ -116,11 +117,20 @@ export async function troubledTree(root: string, good: ReleaseTree, trouble: Tro
   return tree;
 }
 
+/**
+ * Where the kernel leaves its last words, as docs/operations.md has it: under EFI in the firmware's variables, else in
+ * memory that nobody else touches, which a reset does not clear.
+ */
+const kernelArguments: Readonly<Record<Firmware, string>> = {
+  efi: 'panic=5',
+  bios: 'panic=5 memmap=1M$0x10000000 ramoops.mem_address=0x10000000 ramoops.mem_size=0x100000 ramoops.record_size=0x20000 ramoops.ecc=1',
+};
+
 /** The ECU's own configuration, which no image has. `@PORT@` becomes the port of the image server at the first start. */
-const ownFiles: Readonly<Record<string, string>> = {
+const ownFiles = (firmware: Firmware): Readonly<Record<string, string>> => ({
   'etc/ota/ota.yml': `listen: { host: 0.0.0.0 }
 boot:
-  kernel_arguments: panic=5 memmap=1M$0x3f000000 ramoops.mem_address=0x3f000000 ramoops.mem_size=0x100000 ramoops.record_size=0x20000 ramoops.ecc=1
+  kernel_arguments: ${kernelArguments[firmware]}
 health:
   hold_ms: 5000
   interval_ms: 2000
@@ -134,7 +144,7 @@ Before=ota.service
 Type=oneshot
 ExecStart=/bin/sh -c 'modprobe qemu_fw_cfg; sed -i "s/@PORT@/$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/ota.vm/setting/raw)/" /etc/ota/ota.yml'
 `,
-};
+});
 
 /**
  * Turns the tree of a release into that of an ECU that runs it: "/" in the tree itself, its boot partition in `boot`, laid
@@ -143,9 +153,9 @@ ExecStart=/bin/sh -c 'modprobe qemu_fw_cfg; sed -i "s/@PORT@/$(cat /sys/firmware
 export async function makeInstalled(
   tree: ReleaseTree,
   boot: string,
-  { kernel, certificates }: { kernel: string; certificates: readonly string[] },
+  { firmware, kernel, certificates }: { firmware: Firmware; kernel: string; certificates: readonly string[] },
 ): Promise<void> {
-  for (const [path, text] of Object.entries(ownFiles)) await tree.put(path, text);
+  for (const [path, text] of Object.entries(ownFiles(firmware))) await tree.put(path, text);
   const wants = join(tree.root, 'etc/systemd/system/multi-user.target.wants');
   await symlink('/etc/systemd/system/vm-port.service', join(wants, 'vm-port.service'));
   await mkdir(join(tree.root, 'opt/ota/client/certs'), { recursive: true });
@@ -171,7 +181,7 @@ terminal_input serial
 terminal_output serial
 set timeout=0
 menuentry 'Debian' {
-  linux /vmlinuz-${kernel} root=LABEL=slot_a ro console=ttyS0 quiet clocksource=tsc tsc=reliable
+  linux /vmlinuz-${kernel} root=LABEL=slot_a ro console=ttyS0 quiet clocksource=tsc tsc=reliable '${kernelArguments[firmware].replaceAll(' ', "' '")}'
   initrd /initrd.img-${kernel}
 }
 `,
