@@ -27,6 +27,7 @@ export async function openDiagnostics(
       clientVersion,
       store: signals,
       sources,
+      needsLink: () => store.overview().needsNetwork,
       log,
     });
   } catch (error) {

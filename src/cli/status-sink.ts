@@ -87,13 +87,8 @@ class TerminalSink implements StatusSink {
   }
 }
 
-/** Whether the output of this call can be drawn in place. */
-export function canDrawScreen(io: CliIo): boolean {
-  return io.isTTY && io.env['TERM'] !== 'dumb';
-}
-
 /** The sink that suits the output of this call. */
 export function statusSink(io: CliIo, host: string, json: boolean): StatusSink {
   if (json) return new JsonSink(io, host);
-  return canDrawScreen(io) ? new TerminalSink(io, host) : new PlainSink(io);
+  return io.isTTY && io.env['TERM'] !== 'dumb' ? new TerminalSink(io, host) : new PlainSink(io);
 }

@@ -1,9 +1,13 @@
 import * as z from 'zod';
 import { absolutePath, flag, int, ms, section } from './option-kinds.ts';
+import { uploadOptions } from './upload-options.ts';
 
-const wrongUrl = { error: 'write a URL such as https://receiver.example/in' };
 const wrongName = { error: 'write a name of 1 to 128 letters, digits, dots, dashes, colons and underscores' };
 const wrongFiles = { error: 'write a list of absolute paths' };
+
+function laneQuota(what: string) {
+  return int(0, 0, 1_099_511_627_776, `part of that room for ${what}; 0 for no limit of its own`);
+}
 
 /** Options of the diagnostics pipeline. */
 export const diagnosticsOptions = z
@@ -27,45 +31,21 @@ export const diagnosticsOptions = z
         1_099_511_627_776,
         'room for what is not uploaded yet; the least important goes first',
       ),
+      spool_critical_bytes: laneQuota('results of updates, failures and what campaigns call critical'),
+      spool_normal_bytes: laneQuota('what campaigns call normal'),
+      spool_bulk_bytes: laneQuota('what campaigns call bulk'),
+      spool_days: int(30, 0, 3650, 'days after which a segment goes, if its age is known; 0 for never'),
       segment_bytes: int(524_288, 4096, 67_108_864, 'size at which a file of the spool is closed for upload'),
       segment_age_ms: ms(60_000, 'age at which a file of the spool is closed for upload', 100),
-      upload: z
-        .object(
-          {
-            url: z
-              .string(wrongUrl)
-              .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), wrongUrl)
-              .optional()
-              .describe('receiver of diagnostics; without it, they stay in the spool'),
-            content_type: z
-              .string()
-              .min(1)
-              .max(128)
-              .default('application/avro')
-              .describe('media type of uploads'),
-            token_file: absolutePath
-              .optional()
-              .describe('file with a bearer token, read anew for every upload'),
-            ca_file: absolutePath.optional().describe("PEM file of authorities to trust instead of Node's"),
-            certificate_file: absolutePath.optional().describe('PEM file of the client certificate'),
-            key_file: absolutePath.optional().describe('PEM file of its key'),
-            bytes_per_second: int(
-              0,
-              0,
-              1_000_000_000,
-              'most bytes per second that uploads take; 0 for no limit',
-            ),
-            daily_bytes: int(
-              0,
-              0,
-              1_099_511_627_776,
-              'most bytes that uploads take in 24 hours; 0 for no limit',
-            ),
-            during_updates: flag(false, 'whether uploads go on while this ECU is being updated'),
-          },
-          section,
-        )
-        .prefault({}),
+      vss_version: z
+        .string()
+        .max(64)
+        .optional()
+        .describe('version of the signal catalog in uploads; by default, what `Vehicle.VersionVSS` says'),
+      clock_synced_file: absolutePath
+        .optional()
+        .describe('file whose existence says that the wall clock is right; without it, systemd is asked'),
+      upload: uploadOptions,
     },
     section,
   )

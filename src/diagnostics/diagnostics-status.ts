@@ -41,6 +41,8 @@ export interface DiagnosticsStatus {
   readonly droppedSamples: number;
   readonly evictedSegments: number;
   readonly quarantinedSegments: number;
+  /** How long the oldest segment has waited, as far as anybody can tell; 0 when there is none. */
+  readonly oldestSegmentAgeMs: number;
   readonly uploadedSegments: number;
   readonly uploadedBytes: number;
   readonly uploadFailures: number;

@@ -1,23 +1,21 @@
 import { join } from 'node:path';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
-import type { EcuStatus, OtaStatus } from '#domain/status.ts';
+import { type EcuStatus, isBusy, type OtaStatus } from '#domain/status.ts';
 import { readAtMost, writeDurably } from '#host/durable-file.ts';
 import type { Campaign } from './campaign/campaign.ts';
 import { defaultCampaign } from './campaign/default-campaign.ts';
 import { loadCampaigns } from './campaign/load-campaigns.ts';
 import { CampaignRunner } from './campaign/runner.ts';
 import type { DiagnosticsStatus } from './diagnostics-status.ts';
-import type { Message } from './messages/types.ts';
-import { segmentMetadata } from './segment-metadata.ts';
+import { Outbox, type OutboxStatus } from './outbox.ts';
 import { systemClock } from './signals/clock.ts';
+import { diagnosticsPaths } from './signals/overlay-diagnostics.ts';
 import type { SignalStore } from './signals/signal-store.ts';
 import { HostSource } from './sources/host-source.ts';
 import type { SignalSources } from './sources/signal-sources.ts';
 import type { SignalSource } from './sources/source.ts';
 import { UpdateSource } from './sources/update-source.ts';
-import { Spool } from './spool/spool.ts';
-import { openUploader, type RunningUploads } from './upload/open-uploader.ts';
 
 export interface PipelineOptions {
   readonly options: DaemonOptions['diagnostics'];
@@ -30,14 +28,14 @@ export interface PipelineOptions {
   readonly store: SignalStore;
   /** Told what campaigns need. */
   readonly sources: SignalSources;
+  /** Whether an update of any ECU of the vehicle needs the way out now. */
+  readonly needsLink: () => boolean;
   readonly log: Log;
 }
 
 /** Periods, heartbeats and windows end no later than this after their time. */
 const tickMs = 500;
 const maxStatusBytes = 64;
-/** Encoded bytes that wait in memory while the disk takes nothing. */
-const memoryBytes = 1024 * 1024;
 
 /**
  * Collects signals by campaigns into the spool and uploads it. It is told what the ECUs do and gives nothing back: whatever
@@ -49,12 +47,11 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   readonly #update: UpdateSource;
   readonly #stack = new AsyncDisposableStack();
   readonly #own: SignalSource[] = [];
-  #spool: Spool | undefined;
-  #uploads: RunningUploads | undefined;
+  #outbox: Outbox | undefined;
   #runners: readonly CampaignRunner[] = [];
-  #droppedSamples = 0;
   /** Status of this ECU at the last look; at first, what the last life of the daemon left. */
   #last = '';
+  #softwareVersion = '';
 
   private constructor(options: PipelineOptions) {
     this.#options = options;
@@ -79,7 +76,9 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   take(statuses: readonly EcuStatus[]): void {
     this.#update.take(statuses);
     const own = statuses.find(({ ecuId }) => ecuId === this.#options.ecuId);
+    this.#softwareVersion = own?.firmwareVersion ?? this.#softwareVersion;
     if (own === undefined || own.status === this.#last) return;
+    this.#outbox?.updateUnderWay(isBusy(own.status));
     this.#last = own.status;
     void writeDurably(this.#lastFile, own.status, 0o600).catch(() => {
       // The next start then records this status once more.
@@ -93,19 +92,11 @@ export class DiagnosticsPipeline implements AsyncDisposable {
 
   /** How everything in here fares, at this moment. */
   status(): DiagnosticsStatus {
-    const spool = this.#spool?.counts;
-    const uploads = this.#uploads?.counts;
+    const { sources } = this.#options;
     return {
-      sources: [...this.#own.map((source) => source.state()), ...this.#options.sources.states()],
+      ...(this.#outbox?.status ?? noOutbox),
+      sources: [...this.#own.map((source) => source.state()), ...sources.states()],
       campaigns: this.#runners.map((runner) => runner.state()),
-      lanes: this.#spool?.lanes ?? [],
-      droppedSamples: this.#droppedSamples,
-      evictedSegments: spool?.evicted ?? 0,
-      quarantinedSegments: uploads?.quarantined ?? 0,
-      uploadedSegments: uploads?.uploadedSegments ?? 0,
-      uploadedBytes: uploads?.uploadedBytes ?? 0,
-      uploadFailures: uploads?.failures ?? 0,
-      uploadWaitingFor: uploads?.waiting ?? 'no receiver is named (diagnostics.upload.url)',
     };
   }
 
@@ -120,19 +111,15 @@ export class DiagnosticsPipeline implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { options, stateDirectory, ecuId, log } = this.#options;
-    const spool = this.#stack.use(
-      await Spool.open({
+    const outbox = this.#stack.use(
+      await Outbox.open({
+        ...this.#options,
         directory: join(stateDirectory, 'diagnostics'),
-        quotaBytes: options.spoolBytes,
-        segmentBytes: options.segmentBytes,
-        segmentAgeMs: options.segmentAgeMs,
-        memoryBytes,
-        metadata: await segmentMetadata(this.#options),
-        now: systemClock.now,
-        log,
+        softwareVersion: () => this.#softwareVersion,
+        units: (campaign) => this.#unitsOf(campaign),
       }),
     );
-    this.#spool = spool;
+    this.#outbox = outbox;
     this.#last = (await readAtMost(this.#lastFile, maxStatusBytes))?.toString('utf8') ?? '';
     const host = new HostSource(this.store, systemClock, ecuId, {
       proc: '/proc',
@@ -141,10 +128,10 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     });
     this.#own.push(host);
     const campaigns = [
-      defaultCampaign(this.#update.paths, host.paths),
+      defaultCampaign(this.#update.paths, host.paths, diagnosticsPaths),
       ...(await loadCampaigns(options.campaigns, Date.now(), log)),
     ];
-    this.#runners = campaigns.map((campaign) => this.#runner(campaign, spool));
+    this.#runners = campaigns.map((campaign) => this.#runner(campaign, outbox));
     // Before the spool closes.
     this.#stack.defer(() => {
       for (const runner of this.#runners) {
@@ -166,28 +153,27 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       'campaigns',
       this.#runners.flatMap(({ paths }) => paths),
     );
-    const uploader = await openUploader(spool, this.#options, () =>
-      !options.upload.duringUpdates && this.#last === 'UPDATING' ? 'an update needs the link' : undefined,
-    );
-    if (uploader !== undefined) this.#uploads = this.#stack.use(uploader);
+    this.#options.sources.want('uploads', outbox.paths);
   }
 
-  #runner(campaign: Campaign, spool: Spool): CampaignRunner {
+  #runner(campaign: Campaign, outbox: Outbox): CampaignRunner {
     return new CampaignRunner(campaign, {
       datatypeOf: (path) => this.store.datatypeOf(path),
       values: this.store,
-      store: ({ priority, messages }) => {
-        void spool.append(priority, messages).then(
-          (stored) => {
-            if (!stored) this.#droppedSamples += valuesIn(messages);
-          },
-          (error: unknown) => {
-            this.#droppedSamples += valuesIn(messages);
-            this.#options.log.error({ err: error, campaign: campaign.id }, 'values could not be encoded');
-          },
-        );
-      },
+      store: ({ priority, messages }) => outbox.append(priority, messages, campaign.id),
     });
+  }
+
+  #unitsOf(campaign: string): Record<string, string> {
+    const units: Record<string, string> = {};
+    for (const runner of this.#runners) {
+      if (runner.state().id !== campaign) continue;
+      for (const path of runner.paths) {
+        const unit = this.store.unitOf(path);
+        if (unit !== undefined) units[path] = unit;
+      }
+    }
+    return units;
   }
 
   #every(ms: number, work: () => void): void {
@@ -196,12 +182,17 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   }
 }
 
-function valuesIn(messages: readonly Message[]): number {
-  return messages.reduce((sum, { item }) => {
-    if ('TimeSeries' in item) return sum + item.TimeSeries.items.length;
-    return sum + ('Snapshot' in item ? item.Snapshot.values.length : 1);
-  }, 0);
-}
+const noOutbox: OutboxStatus = {
+  lanes: [],
+  droppedSamples: 0,
+  evictedSegments: 0,
+  quarantinedSegments: 0,
+  oldestSegmentAgeMs: 0,
+  uploadedSegments: 0,
+  uploadedBytes: 0,
+  uploadFailures: 0,
+  uploadWaitingFor: 'diagnostics are not open yet',
+};
 
 function isFailure(status: OtaStatus): boolean {
   return status === 'FAILURE' || status === 'ROLLBACK_FAILURE';

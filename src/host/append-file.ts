@@ -24,13 +24,24 @@ export class AppendFile implements AsyncDisposable {
     return new AppendFile(path, await open(path, O_CREAT | O_EXCL | O_RDWR, mode), 0);
   }
 
+  /** Goes on with a file of which the first `bytes` bytes count; what lies behind them is cut off before the next piece. */
+  static async reopen(path: string, bytes: number): Promise<AppendFile> {
+    const file = new AppendFile(path, await open(path, constants.O_RDWR), bytes);
+    file.#dirty = true;
+    return file;
+  }
+
   /** Acknowledged bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Durable when it resolves. After an error nothing of `data` counts. */
-  async append(data: Uint8Array): Promise<void> {
+  /**
+   * Durable when it resolves, unless `sync` is false: then it is with the next piece. After an error nothing of `data`
+   * counts.
+   */
+  async append(data: Uint8Array | string, { sync = true } = {}): Promise<void> {
+    if (typeof data === 'string') return this.append(Buffer.from(data), { sync });
     if (this.#dirty) await this.#file.truncate(this.#bytes);
     this.#dirty = true;
     let written = 0;
@@ -43,7 +54,7 @@ export class AppendFile implements AsyncDisposable {
       );
       written += bytesWritten;
     }
-    await this.#file.datasync();
+    if (sync) await this.#file.datasync();
     this.#bytes += written;
     this.#dirty = false;
   }

@@ -49,6 +49,7 @@ async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsP
     clientVersion: 'test',
     store: new SignalStore(),
     sources: new SignalSources([]),
+    needsLink: () => false,
     log: { info() {}, warn() {}, error() {} },
   });
 }

@@ -2,13 +2,19 @@ import type { Campaign } from './campaign.ts';
 
 /** Beyond this, values of an update's progress say nothing new. */
 const progressPeriodMs = 1000;
+/** How diagnostics fare is told seldom: each value adds to what it tells of. */
+const ownPeriodMs = 300_000;
 const stalePeriodMs = 3_600_000;
 
 /**
  * What is always collected: the course of every update, with a Snapshot before and after it and one at every failure, and
- * how this ECU fares.
+ * how this ECU and its diagnostics fare.
  */
-export function defaultCampaign(updatePaths: readonly string[], hostPaths: readonly string[]): Campaign {
+export function defaultCampaign(
+  updatePaths: readonly string[],
+  hostPaths: readonly string[],
+  ownPaths: readonly string[],
+): Campaign {
   const progress = /\.(?:Progress|\w+Files|\w+Bytes|\w+Time)$/;
   return {
     id: 'ota',
@@ -29,6 +35,7 @@ export function defaultCampaign(updatePaths: readonly string[], hostPaths: reado
         path,
         sampling: { mode: 'on_change', deadBand: 1, heartbeatMs: 300_000 } as const,
       })),
+      ...ownPaths.map((path) => ({ path, sampling: { mode: 'periodic', periodMs: ownPeriodMs } as const })),
     ],
     triggers: [
       snapshotOn('update-begins', ['UPDATING', 'ROLLBACKING'], 'normal'),

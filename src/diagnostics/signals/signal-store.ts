@@ -8,6 +8,7 @@ export type SignalListener = (path: string, value: SignalValue) => void;
 export class SignalStore implements LatestValues {
   readonly #values = new Map<string, SignalValue>();
   readonly #datatypes = new Map<string, VssDatatype>();
+  readonly #units = new Map<string, string>();
   readonly #listeners = new Set<SignalListener>();
 
   latest(path: string): SignalValue | undefined {
@@ -18,14 +19,20 @@ export class SignalStore implements LatestValues {
     return this.#datatypes.get(path);
   }
 
+  /** In the words of the catalog, such as `km/h`; undefined where it has none. */
+  unitOf(path: string): string | undefined {
+    return this.#units.get(path);
+  }
+
   /** Every signal that has a value. */
   paths(): readonly string[] {
     return [...this.#values.keys()];
   }
 
   /** What a source's metadata says. A later source may know better: datatypes differ between catalogs. */
-  describe(path: string, datatype: VssDatatype): void {
+  describe(path: string, datatype: VssDatatype, unit?: string): void {
     this.#datatypes.set(path, datatype);
+    if (unit !== undefined && unit !== '') this.#units.set(path, unit);
   }
 
   put(path: string, value: SignalValue): void {

@@ -19,11 +19,11 @@ interface CpuTimes {
   readonly total: number;
 }
 
-const signals: Readonly<Record<string, VssDatatype>> = {
-  CpuUtilization: 'float',
-  MemoryUtilization: 'float',
-  DiskUtilization: 'float',
-  Temperature: 'float',
+const signals: Readonly<Record<string, { readonly datatype: VssDatatype; readonly unit: string }>> = {
+  CpuUtilization: { datatype: 'float', unit: 'percent' },
+  MemoryUtilization: { datatype: 'float', unit: 'percent' },
+  DiskUtilization: { datatype: 'float', unit: 'percent' },
+  Temperature: { datatype: 'float', unit: 'celsius' },
 };
 
 /** How this ECU fares: processor, memory, disk in percent, the hottest sensor in degrees Celsius. */
@@ -42,7 +42,9 @@ export class HostSource implements SignalSource {
     this.#clock = clock;
     this.#places = places;
     this.#root = `Vehicle.OTA.ECU.${ecuNames([ecuId]).get(ecuId) ?? 'Ecu'}.Host`;
-    for (const [name, datatype] of Object.entries(signals)) store.describe(`${this.#root}.${name}`, datatype);
+    for (const [name, { datatype, unit }] of Object.entries(signals)) {
+      store.describe(`${this.#root}.${name}`, datatype, unit);
+    }
   }
 
   get paths(): readonly string[] {

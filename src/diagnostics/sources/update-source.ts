@@ -21,7 +21,7 @@ export class UpdateSource implements SignalSource {
     this.#names = ecuNames(ecuIds);
     for (const name of this.#names.values()) {
       for (const signal of overlaySignals)
-        store.describe(`${ecuRoot}.${name}.${signal.name}`, signal.datatype);
+        store.describe(`${ecuRoot}.${name}.${signal.name}`, signal.datatype, signal.unit);
     }
   }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -8,7 +8,14 @@ import {
 } from '#diagnostics/messages/container.ts';
 import { AppendFile } from '#host/append-file.ts';
 import { renameDurably, syncDirectory } from '#host/durable-file.ts';
-import { newSegmentName } from './segment-name.ts';
+import { newSegmentName, sealedPath, sumsPath } from './segment-name.ts';
+import { pieceLine, sealLine } from './sums.ts';
+
+/** A segment that is about to begin. */
+export interface NewSegment {
+  readonly id: string;
+  readonly sequence: number;
+}
 
 /** Where a lane gets what only the spool knows. */
 export interface LaneSource {
@@ -16,17 +23,18 @@ export interface LaneSource {
   /** A sequence number that was never given out before, durably so. */
   readonly nextSequence: () => Promise<number>;
   /** Metadata of a segment that begins now. */
-  readonly metadata: (segment: { readonly id: string; readonly sequence: number }) => Record<string, string>;
+  readonly metadata: (segment: NewSegment) => Record<string, string>;
   /** Monotonic clock in milliseconds. */
   readonly now: () => number;
 }
 
 /** A segment that has its final name and never changes again. */
-export interface SealedSegment {
+interface SealedLane {
   readonly id: string;
   readonly sequence: number;
   readonly path: string;
   readonly bytes: number;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 interface OpenSegment {
@@ -35,9 +43,12 @@ interface OpenSegment {
   readonly file: AppendFile;
   readonly header: ContainerHeader;
   readonly startedAt: number;
+  readonly digest: Hash;
+  /** Lines for the file of check sums; they become durable with the seal. */
+  sums: AppendFile | undefined;
 }
 
-/** The segments of one priority: at most one of them is open. Calls must not overlap. */
+/** The segments of one campaign and priority: at most one of them is open. Calls must not overlap. */
 export class Lane {
   readonly #source: LaneSource;
   #open: OpenSegment | undefined;
@@ -51,27 +62,31 @@ export class Lane {
     return this.#open?.file.bytes ?? 0;
   }
 
-  /** Milliseconds since the open segment was begun; 0 when none is open. */
-  get openAgeMs(): number {
-    return this.#open === undefined ? 0 : this.#source.now() - this.#open.startedAt;
+  /** Milliseconds since the open segment was begun; undefined when none is open. */
+  get openAgeMs(): number | undefined {
+    return this.#open === undefined ? undefined : this.#source.now() - this.#open.startedAt;
   }
 
   /** Appends one block of encoded messages; durable when it resolves. Errors: those of the file system. */
   async append(messages: readonly Buffer[]): Promise<void> {
     const segment = (this.#open ??= await this.#begin());
-    await segment.file.append(writeContainerBlock(messages, segment.header));
+    const block = writeContainerBlock(messages, segment.header);
+    await segment.file.append(block);
+    segment.digest.update(block);
+    await addLine(segment, pieceLine(segment.file.bytes, block), { sync: false });
   }
 
   /** Gives the open segment its final name, durably. Undefined when none is open. */
-  async seal(): Promise<SealedSegment | undefined> {
+  async seal(): Promise<SealedLane | undefined> {
     const segment = this.#open;
     if (segment === undefined) return undefined;
-    const { id, sequence, file } = segment;
-    const path = file.path.slice(0, -'.open'.length);
+    const { id, sequence, file, digest } = segment;
+    const path = sealedPath(file.path);
+    await addLine(segment, sealLine(digest.copy().digest('hex'), file.bytes), { sync: true });
     await renameDurably(file.path, path);
     this.#open = undefined;
-    await file[Symbol.asyncDispose]();
-    return { id, sequence, path, bytes: file.bytes };
+    await close(segment);
+    return { id, sequence, path, bytes: file.bytes, metadata: segment.header.metadata };
   }
 
   /**
@@ -81,7 +96,7 @@ export class Lane {
   async abandon(): Promise<string | undefined> {
     const segment = this.#open;
     this.#open = undefined;
-    await segment?.file[Symbol.asyncDispose]().catch(() => {});
+    if (segment !== undefined) await close(segment);
     return segment?.file.path;
   }
 
@@ -97,14 +112,39 @@ export class Lane {
     };
     const path = join(directory, `${name}.open`);
     const file = await AppendFile.create(path);
+    const head = writeContainerHeader(header);
+    const digest = createHash('sha256').update(head);
+    const sums = await AppendFile.create(sumsPath(path)).catch(() => undefined);
+    const segment: OpenSegment = { id, sequence, file, header, startedAt: now(), digest, sums };
     try {
-      await file.append(writeContainerHeader(header));
+      await file.append(head);
+      await addLine(segment, pieceLine(head.length, head), { sync: false });
       await syncDirectory(directory);
+      return segment;
     } catch (error) {
-      await file[Symbol.asyncDispose]().catch(() => {});
+      await close(segment);
+      await unlink(sumsPath(path)).catch(() => {});
       await unlink(path).catch(() => {});
       throw error;
     }
-    return { id, sequence, file, header, startedAt: now() };
   }
+}
+
+/** Without its line a block is judged by its structure alone, which is no reason to fail it; but then none may follow. */
+async function addLine(
+  segment: OpenSegment,
+  line: string,
+  options: { readonly sync: boolean },
+): Promise<void> {
+  try {
+    await segment.sums?.append(line, options);
+  } catch {
+    await segment.sums?.[Symbol.asyncDispose]().catch(() => {});
+    segment.sums = undefined;
+  }
+}
+
+async function close({ file, sums }: OpenSegment): Promise<void> {
+  await file[Symbol.asyncDispose]().catch(() => {});
+  await sums?.[Symbol.asyncDispose]().catch(() => {});
 }

@@ -1,34 +1,37 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { type ClockJump, ClockWatch } from '#diagnostics/clock/clock-watch.ts';
 import type { LaneStatus } from '#diagnostics/diagnostics-status.ts';
 import { encodeMessage } from '#diagnostics/messages/codec.ts';
 import type { Message } from '#diagnostics/messages/types.ts';
-import type { Log } from '#domain/log.ts';
-import { makeDirectoryDurably, removeDurably, renameDurably, writeDurably } from '#host/durable-file.ts';
-import { Lane, type LaneSource } from './lane.ts';
+import { Backlog, type Pending } from './backlog.ts';
+import { Lane, type NewSegment } from './lane.ts';
 import { type Priority, priorities } from './priority.ts';
-import { recoverSegment } from './recover.ts';
-import { type SpooledSegment, scanSpool } from './scan.ts';
-import { parseSegmentName, segmentFileName } from './segment-name.ts';
-import { SequenceFile } from './sequence-file.ts';
-import { halfIds, splitSegment } from './split.ts';
+import { Room, type RoomOptions } from './room.ts';
+import { ageOf, originOf } from './segment.ts';
+import { SpoolDisk } from './spool-disk.ts';
 
-/** Segments that are put aside; older ones go. */
-const maxQuarantined = 32;
-
-export interface SpoolOptions {
+export interface SpoolOptions extends RoomOptions {
   readonly directory: string;
-  /** Bytes of all segments together; the oldest of the least priority go first. */
-  readonly quotaBytes: number;
   /** An open segment is sealed at this size, or at this age in milliseconds. */
   readonly segmentBytes: number;
+  /** What the receiver takes, should that be less; asked again and again. */
+  readonly largestSegment?: () => number;
   readonly segmentAgeMs: number;
   /** Encoded bytes that wait in memory while the disk takes nothing; beyond them the oldest are dropped. */
   readonly memoryBytes: number;
-  readonly metadata: LaneSource['metadata'];
-  /** Monotonic clock in milliseconds. */
-  readonly now: () => number;
-  readonly log: Log;
+  /** Time until a disk that took nothing is tried again, in milliseconds. */
+  readonly retryMs: number;
+  readonly metadata: (segment: SegmentPlan) => Record<string, string>;
+  /** Told when the wall clock was set; what is stored from then on is in other segments than what came before. */
+  readonly onClockJump?: (jump: ClockJump) => void;
+}
+
+/** What the metadata of a segment is made from. */
+export interface SegmentPlan extends NewSegment {
+  readonly priority: Priority;
+  readonly campaign: string;
+  /** In the first segment after the wall clock was set. */
+  readonly jump: ClockJump | undefined;
 }
 
 /** Counts since the start. */
@@ -38,155 +41,129 @@ export interface SpoolCounts {
   readonly segments: number;
   /** Messages that wait in memory because the disk takes nothing. */
   readonly waiting: number;
-  /** Messages that were given up because memory was full. */
+  /** Messages that were given up because neither disk nor memory had room. */
   readonly dropped: number;
-  /** Segments that were removed to keep to the quota. */
+  /** Segments that were removed to keep to the quotas, and for their age. */
   readonly evicted: number;
+  readonly expired: number;
+  readonly quarantined: number;
   /** Segments that a crash had left open and that were kept. */
   readonly recovered: number;
+  /** Milliseconds since the oldest segment was begun, as far as anybody can tell; 0 when there is none. */
+  readonly oldestAgeMs: number;
 }
 
-interface Pending {
-  readonly priority: Priority;
-  readonly bytes: Buffer;
-  readonly done: (stored: boolean) => void;
-}
+/** What belongs to no campaign. */
+const noCampaign = '';
+const nobody = { priority: 'normal', campaign: noCampaign } as const;
+const expireEveryMs = 60_000;
 
 /**
- * Keeps messages on disk until they are uploaded. What `append` has acknowledged survives a power cut; a disk that is full
- * or broken costs messages, which are counted, and never anything else: no call but `open` fails because of it.
+ * Keeps messages on disk until they are uploaded. What `append` has acknowledged survives a power cut; a disk that is full,
+ * read-only or broken, from the start or later, costs messages, which are counted, and never anything else: no call fails
+ * because of it.
  */
 export class Spool implements AsyncDisposable {
   readonly #options: SpoolOptions;
-  readonly #lanes: Readonly<Record<Priority, Lane>>;
-  readonly #sealed = new Map<string, SpooledSegment>();
-  #pending: Pending[] = [];
-  /** Segments that an error of the disk cut short; they hold acknowledged blocks. */
-  readonly #abandoned: { readonly priority: Priority; readonly path: string }[] = [];
-  #pendingBytes = 0;
+  readonly #disk: SpoolDisk;
+  readonly #room: Room;
+  readonly #watch: ClockWatch;
+  readonly #backlog = new Backlog();
+  readonly #lanes = new Map<string, { readonly priority: Priority; readonly lane: Lane; jumps: number }>();
   #writing: Promise<void> | undefined;
-  #dropped = 0;
-  #evicted = 0;
-  #recovered = 0;
   #failing = false;
-  #ageTimer: NodeJS.Timeout | undefined;
+  #failedAt = 0;
+  #isFull = false;
+  #expiredAt: number;
+  #jump: ClockJump | undefined;
+  #jumps = 0;
+  #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<() => void>();
 
-  private constructor(options: SpoolOptions, sequence: SequenceFile) {
+  private constructor(options: SpoolOptions) {
     this.#options = options;
-    const { metadata, now } = options;
-    const lane = (priority: Priority): Lane =>
-      new Lane({
-        directory: join(options.directory, priority),
-        nextSequence: () => sequence.next(),
-        metadata,
-        now,
-      });
-    this.#lanes = { critical: lane('critical'), normal: lane('normal'), bulk: lane('bulk') };
+    this.#disk = new SpoolDisk(options, () => this.#kept());
+    this.#room = new Room(options, (segment) => this.#disk.isProtected(segment));
+    this.#watch = new ClockWatch(options.clock);
+    this.#expiredAt = options.clock.now();
   }
 
-  /** Opens the spool and recovers what the last life left open. Errors: those of the file system. */
+  /** Opens the spool and recovers what the last life left open; if the disk does not let it, that is tried again later. */
   static async open(options: SpoolOptions): Promise<Spool> {
-    const { directory, log } = options;
-    const { segments, highest, recovered } = await scanSpool(directory, log);
-    const spool = new Spool(options, await SequenceFile.open(join(directory, 'sequence'), highest));
-    spool.#recovered = recovered;
-    for (const segment of segments) spool.#sealed.set(segment.id, segment);
+    const spool = new Spool(options);
+    await spool.#serially(async () => {
+      const shelf = await spool.#disk.mount();
+      await spool.#room.expire(shelf);
+    });
+    const tick = Math.min(1000, Math.max(10, options.segmentAgeMs / 4, Math.min(options.retryMs, 250)));
+    spool.#timer = setInterval(() => spool.#tick(), tick).unref();
     return spool;
   }
 
   /**
-   * Stores messages: all of them in one block, with others that come at the same time. Resolves with true once they are
-   * durable, with false if they had to be dropped. Errors: MessageError for a message that cannot be encoded.
+   * Stores messages: all of them in one block, with others of the same campaign and priority that come at the same time.
+   * Resolves with true once they are durable, with false if they had to be dropped. What is critical can be uploaded at
+   * once. Errors: MessageError for a message that cannot be encoded.
    */
-  append(priority: Priority, messages: readonly Message[]): Promise<boolean> {
+  append(priority: Priority, messages: readonly Message[], campaign = noCampaign): Promise<boolean> {
     if (messages.length === 0) return Promise.resolve(true);
     const bytes = encodeMessage('MessageSequence', { seq: messages });
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#pending.push({ priority, bytes, done: resolve });
-    this.#pendingBytes += bytes.length;
-    this.#writing ??= this.#write();
+    this.#backlog.add({ priority, campaign, bytes, done: resolve });
+    // A disk that takes nothing is tried again now and then, not for every message.
+    if (this.#failing) this.#backlog.dropBeyond(this.#options.memoryBytes);
+    else this.#writing ??= this.#write();
     return promise;
   }
 
   /** Seals what is open, so that it can be uploaded: of one priority, or of all. */
   async seal(priority?: Priority): Promise<void> {
     await this.#serially(async () => {
-      for (const name of priority === undefined ? priorities : [priority]) await this.#sealLane(name);
+      for (const entry of this.#lanes.values()) {
+        if (priority === undefined || entry.priority === priority) await this.#sealLane(entry);
+      }
     });
   }
 
-  /** Sealed segments, the most important first: newest critical ones, then the oldest of each priority. */
-  sealed(): readonly SpooledSegment[] {
-    const all = [...this.#sealed.values()].toSorted((a, b) => a.sequence - b.sequence);
-    const critical = all.filter(({ priority }) => priority === 'critical').toReversed();
-    const rest = priorities.slice(1).flatMap((name) => all.filter(({ priority }) => priority === name));
-    return [...critical, ...rest];
+  /** An update begins or has ended: while one is under way, its critical segments stay whatever room is needed. */
+  async updateUnderWay(active: boolean): Promise<void> {
+    await this.#serially(() => this.#disk.setSession(active));
   }
 
-  /** The bytes of a sealed segment. Errors: those of the file system. */
-  async read(segment: SpooledSegment): Promise<Buffer> {
-    return readFile(segment.path);
-  }
-
-  /** Forgets a segment that is stored elsewhere, durably. Errors: those of the file system. */
-  async remove({ id, path }: SpooledSegment): Promise<void> {
-    await removeDurably(path);
-    this.#sealed.delete(id);
-  }
-
-  /** Replaces a segment by its two halves. False when it has one block only. Errors: MessageError, the file system's. */
-  async split(segment: SpooledSegment): Promise<boolean> {
-    const halves = splitSegment(segment.id, await this.read(segment));
-    if (halves === undefined) return false;
-    const ids = halfIds(segment.id);
-    const made: SpooledSegment[] = [];
-    for (const [i, bytes] of halves.entries()) {
-      const id = ids[i] ?? '';
-      // Both have the parent's place in the order.
-      const path = join(dirname(segment.path), segmentFileName(segment.sequence, id));
-      await writeDurably(path, bytes, 0o600);
-      made.push({ ...segment, id, path, bytes: bytes.length });
-    }
-    await this.remove(segment);
-    for (const half of made) this.#keep(half);
-    return true;
-  }
-
-  /** Puts a segment where nothing touches it but a person; the newest few are kept. */
-  async quarantine(segment: SpooledSegment, why: string): Promise<void> {
-    const directory = join(this.#options.directory, 'quarantine');
-    await makeDirectoryDurably(directory, 0o700);
-    const kept = (await readdir(directory)).filter((name) => name.endsWith('.avro')).toSorted();
-    for (const name of kept.slice(0, Math.max(0, kept.length - maxQuarantined + 1))) {
-      await removeDurably(join(directory, name));
-      await removeDurably(join(directory, `${name}.why`));
-    }
-    const target = join(directory, basename(segment.path));
-    await writeDurably(`${target}.why`, `${why}\n`, 0o600);
-    await renameDurably(segment.path, target);
-    this.#sealed.delete(segment.id);
+  /** Sealed segments; undefined while the disk has not let us open the spool. */
+  get shelf() {
+    return this.#disk.shelf;
   }
 
   get counts(): SpoolCounts {
-    const { lanes } = this;
+    const { lanes, shelf } = this;
+    const { clock } = this.#options;
+    const ages = (shelf?.segments() ?? []).map((segment) => ageOf(segment, clock) ?? 0);
+    const open = [...this.#lanes.values()].map(({ lane }) => lane.openAgeMs ?? 0);
     return {
       bytes: lanes.reduce((sum, { bytes }) => sum + bytes, 0),
       segments: lanes.reduce((sum, { segments }) => sum + segments, 0),
-      waiting: this.#pending.length,
-      dropped: this.#dropped,
-      evicted: this.#evicted,
-      recovered: this.#recovered,
+      waiting: this.#backlog.length,
+      dropped: this.#backlog.dropped,
+      evicted: this.#room.evicted,
+      expired: this.#room.expired,
+      quarantined: shelf?.quarantined ?? 0,
+      recovered: shelf?.recovered ?? 0,
+      oldestAgeMs: [...ages, ...open].reduce((oldest, age) => Math.max(oldest, age), 0),
     };
   }
 
   /** What each priority holds on disk, open segments included. */
   get lanes(): readonly LaneStatus[] {
     return priorities.map((priority) => {
-      const sizes = [...this.#sealed.values()].flatMap((one) => (one.priority === priority ? one.bytes : []));
-      const { openBytes } = this.#lanes[priority];
-      if (openBytes > 0) sizes.push(openBytes);
-      return { priority, segments: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+      const open = [...this.#lanes.values()].filter(
+        (entry) => entry.priority === priority && entry.lane.openBytes > 0,
+      );
+      return {
+        priority,
+        segments: (this.shelf?.countOf(priority) ?? 0) + open.length,
+        bytes: (this.shelf?.bytesOf(priority) ?? 0) + this.#openBytes(priority),
+      };
     });
   }
 
@@ -198,46 +175,89 @@ export class Spool implements AsyncDisposable {
 
   /** Seals everything. What the disk does not take is given up. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#ageTimer);
+    clearInterval(this.#timer);
     await this.#writing;
-    for (const name of priorities) {
-      await this.#sealLane(name).catch(() => {});
-      await this.#lanes[name].abandon();
+    if (this.#backlog.length > 0) await this.#write();
+    for (const entry of this.#lanes.values()) {
+      await this.#sealLane(entry).catch(() => {});
+      await entry.lane.abandon();
     }
-    this.#drop(0);
+    this.#backlog.dropBeyond(0);
+    await this.#disk[Symbol.asyncDispose]();
   }
 
-  /** One writer: everything that has come by the time it looks goes into one block per priority. */
+  /** One writer: everything of one campaign and priority that has come by the time it looks goes into one block. */
   async #write(): Promise<void> {
     // What is appended in the same turn shares the block.
     await Promise.resolve();
-    while (this.#pending.length > 0) {
-      const { priority } = this.#pending[0] ?? { priority: 'normal' };
-      const batch = this.#pending.filter((entry) => entry.priority === priority);
+    while (this.#backlog.length > 0) {
+      const batch = this.#backlog.next();
+      const { priority, campaign } = batch[0] ?? nobody;
+      const entry = this.#laneOf(priority, campaign);
       try {
-        await this.#recoverAbandoned();
-        await this.#makeRoom(batch.reduce((sum, { bytes }) => sum + bytes.length, 0));
-        await this.#lanes[priority].append(batch.map(({ bytes }) => bytes));
-        this.#failing = false;
+        if (!(await this.#store(batch, entry))) continue;
       } catch (error) {
+        this.#disk.abandon(priority, await entry.lane.abandon());
+        if (await this.#giveUpOlder(error, priority)) continue;
         this.#tell(error);
-        const path = await this.#lanes[priority].abandon();
-        if (path !== undefined) this.#abandoned.push({ priority, path });
-        this.#drop(this.#options.memoryBytes);
+        this.#backlog.dropBeyond(this.#options.memoryBytes);
         break;
       }
-      const stored = new Set(batch);
-      this.#pending = this.#pending.filter((entry) => !stored.has(entry));
-      for (const { bytes, done } of batch) {
-        this.#pendingBytes -= bytes.length;
-        done(true);
-      }
-      if (this.#lanes[priority].openBytes >= this.#options.segmentBytes) {
-        await this.#sealLane(priority).catch((error: unknown) => this.#tell(error));
+      if (this.#failing) this.#options.log.info({}, 'diagnostics are stored again');
+      this.#failing = false;
+      if (priority === 'critical' || entry.lane.openBytes >= this.#segmentBytes(priority)) {
+        await this.#sealLane(entry).catch((error: unknown) => this.#tell(error));
       }
     }
     this.#writing = undefined;
-    this.#watchAge();
+  }
+
+  /** False when there is no room and they are given up. Errors: those of the file system. */
+  async #store(
+    batch: readonly Pending[],
+    { priority, lane }: { priority: Priority; lane: Lane },
+  ): Promise<boolean> {
+    const shelf = await this.#disk.mount();
+    await this.#checkClock();
+    const bytes = batch.reduce((sum, entry) => sum + entry.bytes.length, 0);
+    if (!(await this.#room.make(shelf, priority, bytes, (of) => this.#openBytes(of)))) {
+      if (!this.#isFull)
+        this.#options.log.warn({ priority }, 'the spool is full of what matters more: dropping');
+      this.#isFull = true;
+      this.#backlog.drop(batch);
+      return false;
+    }
+    this.#isFull = false;
+    await lane.append(batch.map((entry) => entry.bytes));
+    this.#backlog.stored(batch);
+    return true;
+  }
+
+  /** On a full disk, something less important is let go for what matters more. False when that cannot help. */
+  async #giveUpOlder(error: unknown, priority: Priority): Promise<boolean> {
+    const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+    if (!isFull || this.shelf === undefined) return false;
+    return this.#room.evictFor(this.shelf, priority).catch(() => false);
+  }
+
+  #laneOf(priority: Priority, campaign: string) {
+    const key = `${priority}/${campaign}`;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
+    const { metadata, clock, directory } = this.#options;
+    const lane = new Lane({
+      directory: join(directory, priority),
+      nextSequence: () => this.#disk.nextSequence(),
+      metadata: (segment) => {
+        const jump = entry.jumps === this.#jumps ? undefined : this.#jump;
+        entry.jumps = this.#jumps;
+        return metadata({ ...segment, priority, campaign, jump });
+      },
+      now: clock.now,
+    });
+    const entry = { priority, lane, jumps: 0 };
+    this.#lanes.set(key, entry);
+    return entry;
   }
 
   /** Runs `work` while no block is written. */
@@ -247,99 +267,78 @@ export class Spool implements AsyncDisposable {
       .catch((error: unknown) => this.#tell(error))
       .finally(() => {
         this.#writing = undefined;
-        if (this.#pending.length > 0 && !this.#failing) this.#writing = this.#write();
+        if (this.#backlog.length > 0 && !this.#failing) this.#writing = this.#write();
       });
     await this.#writing;
   }
 
-  async #sealLane(priority: Priority): Promise<void> {
-    const segment = await this.#lanes[priority].seal();
-    if (segment !== undefined) this.#keep({ ...segment, priority });
+  async #sealLane({ priority, lane }: { readonly priority: Priority; readonly lane: Lane }): Promise<void> {
+    const sealed = await lane.seal();
+    if (sealed === undefined) return;
+    const { metadata, ...segment } = sealed;
+    this.shelf?.keep({ ...segment, priority, part: '', origin: originOf(metadata) });
   }
 
-  #keep(segment: SpooledSegment): void {
-    this.#sealed.set(segment.id, segment);
+  /** Once the wall clock was set, nothing more goes into the segments that were begun before. */
+  async #checkClock(): Promise<void> {
+    const jump = this.#watch.check();
+    if (jump === undefined) return;
+    this.#jump = jump;
+    this.#jumps++;
+    this.#options.log.warn(jump, 'the wall clock was set');
+    for (const entry of this.#lanes.values()) await this.#sealLane(entry);
+    this.#options.onClockJump?.(jump);
+  }
+
+  #segmentBytes(priority: Priority): number {
+    const { segmentBytes, largestSegment } = this.#options;
+    const wanted = Math.min(segmentBytes, largestSegment?.() ?? segmentBytes);
+    return this.#room.segmentBytes(wanted, priority);
+  }
+
+  #openBytes(of?: Priority): number {
+    let sum = 0;
+    for (const { priority, lane } of this.#lanes.values()) {
+      if (of === undefined || priority === of) sum += lane.openBytes;
+    }
+    return sum;
+  }
+
+  #kept(): void {
     for (const listener of this.#listeners) listener();
-  }
-
-  async #recoverAbandoned(): Promise<void> {
-    for (let next = this.#abandoned[0]; next !== undefined; next = this.#abandoned[0]) {
-      const { blocks } = await recoverSegment(next.path);
-      this.#abandoned.shift();
-      const path = next.path.slice(0, -'.open'.length);
-      const name = parseSegmentName(basename(path));
-      if (blocks === 0 || name === undefined) continue;
-      this.#keep({
-        id: name.id,
-        sequence: name.sequence,
-        priority: next.priority,
-        path,
-        bytes: (await stat(path)).size,
-      });
-    }
-  }
-
-  /** Removes the oldest segments of the least priority until `bytes` more fit. */
-  async #makeRoom(bytes: number): Promise<void> {
-    const { quotaBytes } = this.#options;
-    while (this.counts.bytes + bytes > quotaBytes) {
-      const victim = priorities
-        .toReversed()
-        .map((name) => [...this.#sealed.values()].find(({ priority }) => priority === name))
-        .find((segment) => segment !== undefined);
-      if (victim === undefined) return;
-      await this.remove(victim);
-      this.#evicted++;
-      this.#options.log.warn(
-        { segment: victim.id, priority: victim.priority },
-        'the spool is full: removed a segment',
-      );
-    }
-  }
-
-  /** Gives up the oldest of the least priority until what waits fits into `memoryBytes`. */
-  #drop(memoryBytes: number): void {
-    while (this.#pendingBytes > memoryBytes) {
-      const victim = priorities
-        .toReversed()
-        .map((name) => this.#pending.find(({ priority }) => priority === name))
-        .find((entry) => entry !== undefined);
-      if (victim === undefined) return;
-      this.#pending.splice(this.#pending.indexOf(victim), 1);
-      this.#pendingBytes -= victim.bytes.length;
-      this.#dropped++;
-      victim.done(false);
-    }
   }
 
   /** Told once, not for every message. */
   #tell(error: unknown): void {
-    if (!this.#failing)
+    if (!this.#failing) {
       this.#options.log.error({ err: error }, 'diagnostics cannot be stored; trying again later');
+    }
     this.#failing = true;
+    this.#failedAt = this.#options.clock.now();
   }
 
   /** Seals segments that have become old enough; tries again what the disk did not take. */
-  #watchAge(): void {
-    clearTimeout(this.#ageTimer);
-    const ages = priorities
-      .map((name) => this.#lanes[name].openAgeMs)
-      .filter((_, i) => {
-        const name = priorities[i];
-        return name !== undefined && this.#lanes[name].openBytes > 0;
-      });
-    const { segmentAgeMs } = this.#options;
-    if (ages.length === 0 && this.#pending.length === 0) return;
-    const wait = Math.max(10, segmentAgeMs - Math.max(0, ...ages));
-    this.#ageTimer = setTimeout(() => {
-      void this.#serially(async () => {
-        for (const name of priorities) {
-          if (this.#lanes[name].openAgeMs >= segmentAgeMs) await this.#sealLane(name);
-        }
-      }).then(() => {
-        if (this.#pending.length > 0) this.#writing ??= this.#write();
-        else this.#watchAge();
-      });
-    }, wait).unref();
+  #tick(): void {
+    if (this.#writing !== undefined) return;
+    const { segmentAgeMs, retryMs, clock } = this.#options;
+    const now = clock.now();
+    if (this.#failing) {
+      if (now - this.#failedAt < retryMs) return;
+      if (this.#backlog.length > 0) {
+        this.#writing = this.#write();
+        return;
+      }
+    }
+    const isExpiryDue = now - this.#expiredAt >= expireEveryMs;
+    if (isExpiryDue) this.#expiredAt = now;
+    void this.#serially(async () => {
+      const shelf = await this.#disk.mount();
+      await this.#checkClock();
+      for (const entry of this.#lanes.values()) {
+        if ((entry.lane.openAgeMs ?? 0) >= segmentAgeMs) await this.#sealLane(entry);
+      }
+      if (isExpiryDue) await this.#room.expire(shelf);
+      this.#failing = false;
+    });
   }
 }

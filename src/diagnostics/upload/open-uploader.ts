@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DaemonOptions } from '#config/options.ts';
+import type { VehicleClock } from '#diagnostics/clock/vehicle-clock.ts';
 import type { Log } from '#domain/log.ts';
-import { type UploadCounts, Uploader, type UploadSpool } from './uploader.ts';
+import type { UploadShelf } from './queue.ts';
+import { UploadState } from './upload-state.ts';
+import { type UploadCounts, Uploader } from './uploader.ts';
 
-const gateMs = 5000;
+const gateMs = 1000;
 const backoffBaseMs = 1000;
 const backoffMaxMs = 15 * 60 * 1000;
 const longWaitMs = 3600 * 1000;
@@ -11,68 +14,63 @@ const longWaitMs = 3600 * 1000;
 /** Uploads that run until they are disposed of. */
 export interface RunningUploads extends AsyncDisposable {
   readonly counts: UploadCounts;
+  /** Segments of this size or more are too large for the receiver; undefined when it has refused none. */
+  readonly refusedBytes: number | undefined;
 }
 
-/**
- * Starts the uploads that the options describe; undefined when they name no receiver. What is wrong with files of
- * credentials is told and keeps the uploads from starting, never the daemon.
- */
-export async function openUploader(
-  spool: UploadSpool,
-  source: {
-    readonly options: DaemonOptions['diagnostics'];
-    readonly ecuId: string;
-    readonly log: Log;
-  },
-  gate: () => string | undefined,
-): Promise<RunningUploads | undefined> {
-  const { options, ecuId, log } = source;
-  const { upload } = options;
+export interface UploadSource {
+  readonly options: DaemonOptions['diagnostics'];
+  /** The spool's; what uploads remember lies here too. */
+  readonly directory: string;
+  readonly shelves: () => readonly UploadShelf[];
+  readonly onSealed: (listener: () => void) => () => void;
+  /** Why nothing may be sent now, for people; undefined when it may. */
+  readonly gate: () => string | undefined;
+  readonly clock: VehicleClock;
+  readonly log: Log;
+}
+
+/** Starts the uploads that the options describe; undefined when they name no receiver. */
+export async function openUploader(source: UploadSource): Promise<RunningUploads | undefined> {
+  const { directory, clock, log, shelves, onSealed, gate } = source;
+  const { upload } = source.options;
   if (upload.url === undefined) return undefined;
-  const file = async (path: string | undefined): Promise<string | undefined> =>
-    path === undefined ? undefined : readFile(path, 'utf8');
-  let tls: { ca?: string; certificate?: string; key?: string };
-  try {
-    const [ca, certificate, key] = await Promise.all(
-      [upload.caFile, upload.certificateFile, upload.keyFile].map(file),
-    );
-    tls = {
-      ...(ca === undefined ? {} : { ca }),
-      ...(certificate === undefined ? {} : { certificate }),
-      ...(key === undefined ? {} : { key }),
-    };
-  } catch (error) {
-    log.error({ err: error }, 'nothing is uploaded: a file of diagnostics.upload cannot be read');
-    return undefined;
-  }
   // Loaded where there is somebody to upload to: a daemon without does without 6 MiB of HTTP client.
-  const { PutClient } = await import('#net/put-client.ts');
-  const client = new PutClient({
-    tls,
-    connectTimeoutMs: 10_000,
-    idleTimeoutMs: 30_000,
-    bytesPerSecond: upload.bytesPerSecond,
-  });
+  const { CredentialedClient } = await import('./credentials.ts');
+  const client = new CredentialedClient(
+    {
+      token: upload.tokenFile,
+      ca: upload.caFile,
+      certificate: upload.certificateFile,
+      key: upload.keyFile,
+    },
+    { connectTimeoutMs: 10_000, idleTimeoutMs: 30_000, bytesPerSecond: upload.bytesPerSecond },
+  );
+  const state = await UploadState.open(join(directory, 'upload-state'), upload.url, clock);
   const uploader = new Uploader({
-    spool,
+    shelves,
+    onSealed,
     url: new URL(upload.url),
-    vehicleId: options.vehicleId ?? ecuId,
+    method: upload.method,
     contentType: upload.contentType,
-    put: (...args) => client.put(...args),
-    // A token that cannot be read is none: the receiver then says so.
-    token: async () => ((await file(upload.tokenFile).catch(() => undefined)) ?? '').trim(),
+    send: (request, signal) => client.send(request, signal),
+    token: () => client.token(),
+    credentials: () => client.fingerprint(),
     gate,
     gateMs,
-    backoffBaseMs,
-    backoffMaxMs,
+    breaker: { baseMs: backoffBaseMs, maxMs: backoffMaxMs, random: Math.random },
     longWaitMs,
     dailyBytes: upload.dailyBytes,
-    random: Math.random,
+    state,
+    clock,
     log,
   });
   return {
     get counts() {
       return uploader.counts;
+    },
+    get refusedBytes() {
+      return state.refusedBytes;
     },
     async [Symbol.asyncDispose]() {
       await uploader[Symbol.asyncDispose]();

@@ -1,45 +1,31 @@
-import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { SpooledSegment } from '#diagnostics/spool/scan.ts';
+import type { VehicleClock } from '#diagnostics/clock/vehicle-clock.ts';
 import type { Log } from '#domain/log.ts';
-import type { PutAnswer } from '#net/put-client.ts';
-import { judgeAnswer, type UploadVerdict } from './answer.ts';
+import type { UploadVerdict } from './answer.ts';
+import { Breaker, type BreakerOptions } from './breaker.ts';
+import { type ExchangeOptions, exchange, rest } from './exchange.ts';
+import { type QueuedSegment, UploadQueue, type UploadShelf } from './queue.ts';
+import type { UploadState } from './upload-state.ts';
 
-/** What an uploader needs of the spool. */
-export interface UploadSpool {
-  sealed(): readonly SpooledSegment[];
-  read(segment: SpooledSegment): Promise<Buffer>;
-  remove(segment: SpooledSegment): Promise<void>;
-  /** False when it cannot be split any more. */
-  split(segment: SpooledSegment): Promise<boolean>;
-  quarantine(segment: SpooledSegment, why: string): Promise<void>;
-  onSealed(listener: () => void): () => void;
-}
-
-export interface UploaderOptions {
-  readonly spool: UploadSpool;
-  /** Segments go to `<url>/vehicles/<vehicleId>/diagnostics/<segment id>`. */
-  readonly url: URL;
-  readonly vehicleId: string;
-  readonly contentType: string;
-  readonly put: (
-    url: URL,
-    body: Buffer,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ) => Promise<PutAnswer>;
+export interface UploaderOptions extends Omit<ExchangeOptions, 'wallMs'> {
+  /** What is to be sent, at this moment. */
+  readonly shelves: () => readonly UploadShelf[];
+  /** Calls the listener when there may be more; returns how to stop that. */
+  readonly onSealed: (listener: () => void) => () => void;
   /** The bearer token, read anew every time; empty for none. A secret: in no message. */
   readonly token: () => Promise<string>;
-  /** Why nothing may be sent now, for people; undefined when it may. Asked again after `gateMs`. */
+  /** Changes whenever a token or a certificate does. */
+  readonly credentials: () => Promise<string>;
+  /** Why nothing may be sent now, for people; undefined when it may. */
   readonly gate: () => string | undefined;
+  /** Interval of asking the gate, and of looking for new credentials after they were refused. */
   readonly gateMs: number;
-  readonly backoffBaseMs: number;
-  readonly backoffMaxMs: number;
+  readonly breaker: BreakerOptions;
   /** Wait after refused credentials or a wrong address. */
   readonly longWaitMs: number;
   /** Bytes that may be sent in 24 hours; 0 for no limit. */
   readonly dailyBytes: number;
-  readonly random: () => number;
+  readonly state: UploadState;
+  readonly clock: VehicleClock;
   readonly log: Log;
 }
 
@@ -52,7 +38,8 @@ export interface UploadCounts {
   readonly waiting: string;
 }
 
-const dayMs = 24 * 3600 * 1000;
+/** The gate closed while something was sent. */
+const gateClosed = Symbol('gate closed');
 
 /**
  * Sends sealed segments to the receiver, one at a time, for ever: each until it is acknowledged, and only then it is
@@ -60,6 +47,8 @@ const dayMs = 24 * 3600 * 1000;
  */
 export class Uploader implements AsyncDisposable {
   readonly #options: UploaderOptions;
+  readonly #queue: UploadQueue;
+  readonly #breaker: Breaker;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #wake = Promise.withResolvers<void>();
@@ -68,14 +57,14 @@ export class Uploader implements AsyncDisposable {
   #failures = 0;
   #quarantined = 0;
   #waiting = '';
-  /** Failures in a row. */
-  #streak = 0;
-  #day = { startedAt: performance.now(), bytes: 0 };
-  #usedToken = '';
+  /** Credentials that were refused, and whether newer ones were tried since. */
+  #refused: { readonly credentials: string; readonly retried: boolean } | undefined;
 
   constructor(options: UploaderOptions) {
     this.#options = options;
-    const unfollow = options.spool.onSealed(() => this.#wake.resolve());
+    this.#queue = new UploadQueue(options.shelves);
+    this.#breaker = new Breaker(options.breaker);
+    const unfollow = options.onSealed(() => this.#wake.resolve());
     this.#done = this.#run().finally(unfollow);
   }
 
@@ -106,120 +95,141 @@ export class Uploader implements AsyncDisposable {
         // The spool's disk, for example: nothing that may end the uploads for ever.
         this.#failures++;
         this.#options.log.error({ err: error }, 'a segment could not be handled');
-        await this.#pause('an error', this.#backoffMs(), signal);
+        await this.#pause('an error of the disk', this.#breaker.failed(), signal);
       }
     }
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { spool, gate, gateMs } = this.#options;
-    const [segment] = spool.sealed();
-    if (segment === undefined) {
+    const { gate, gateMs, dailyBytes, state } = this.#options;
+    const next = this.#queue.next(this.#breaker.isDown);
+    if (next === undefined) {
       this.#waiting = '';
       this.#wake = Promise.withResolvers();
       // One may have been sealed since.
-      if (spool.sealed().length === 0) await this.#wake.promise;
+      if (this.#queue.next(false) === undefined) await this.#wake.promise;
       return;
     }
     const closed = gate();
     if (closed !== undefined) return this.#pause(closed, gateMs, signal);
-    const overBudget = this.#dayBudgetMs(segment.bytes);
-    if (overBudget > 0) return this.#pause('the daily limit is reached', overBudget, signal);
+    const { shelf, segment } = next;
+    const overBudget = dailyBytes === 0 ? 0 : state.waitMs(segment.bytes, dailyBytes);
+    if (overBudget > 0)
+      return this.#pause('the daily limit is reached', Math.min(overBudget, 60_000), signal);
+    const content = await shelf.read(segment);
+    if (content === undefined) return;
+    if (segment.bytes >= (state.refusedBytes ?? Number.POSITIVE_INFINITY)) {
+      if (await shelf.split(segment, content.bytes)) return;
+    }
     this.#waiting = '';
-    const verdict = await this.#send(segment, signal);
-    await this.#follow(verdict, segment, signal);
+    const verdict = await this.#send(next, content, signal);
+    if (verdict !== gateClosed) await this.#follow(verdict, next, content, signal);
   }
 
-  async #send(segment: SpooledSegment, signal: AbortSignal): Promise<UploadVerdict> {
-    const { spool, url, vehicleId, contentType, put, token } = this.#options;
-    const body = await spool.read(segment);
-    const digest = createHash('sha256').update(body).digest();
-    this.#usedToken = await token();
-    const path = `vehicles/${encodeURIComponent(vehicleId)}/diagnostics/${segment.id}`;
-    const headers = {
-      'content-type': contentType,
-      'content-digest': `sha-256=:${digest.toString('base64')}:`,
-      'if-none-match': '*',
-      'idempotency-key': segment.id,
-      ...(this.#usedToken === '' ? {} : { authorization: `Bearer ${this.#usedToken}` }),
-    };
-    this.#day.bytes += body.length;
+  async #send(
+    next: QueuedSegment,
+    content: { readonly bytes: Buffer; readonly sha256: string },
+    signal: AbortSignal,
+  ): Promise<UploadVerdict | typeof gateClosed> {
+    const { token, gate, gateMs, dailyBytes, state, clock } = this.#options;
+    if (dailyBytes > 0) await state.count(content.bytes.length);
+    // An update that begins meanwhile does not wait for the end of a long segment.
+    const stop = new AbortController();
+    const watch = setInterval(() => gate() !== undefined && stop.abort(gateClosed), gateMs).unref();
     try {
-      const answer = await put(new URL(path, withSlash(url)), body, headers, signal);
-      return judgeAnswer(answer.status, answer.headers, answer.text, digest.toString('hex'), Date.now());
+      const options = { ...this.#options, wallMs: clock.wallMs };
+      return await exchange(next, content, await token(), options, AbortSignal.any([signal, stop.signal]));
     } catch (error) {
-      signal.throwIfAborted();
-      const why = error instanceof Error ? error.message : String(error);
-      return { kind: 'retry', afterMs: 0, why: `no answer: ${why}` };
+      if (error === gateClosed) return gateClosed;
+      throw error;
+    } finally {
+      clearInterval(watch);
     }
   }
 
-  async #follow(verdict: UploadVerdict, segment: SpooledSegment, signal: AbortSignal): Promise<void> {
-    const { spool, log, longWaitMs, token } = this.#options;
+  async #follow(
+    verdict: UploadVerdict,
+    next: QueuedSegment,
+    { bytes, sha256 }: { readonly bytes: Buffer; readonly sha256: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, longWaitMs, state } = this.#options;
+    const { shelf, segment } = next;
+    if (verdict.kind === 'retry') return this.#tryAgain(verdict, next, signal);
+    // Whatever it says, the receiver answers.
+    this.#breaker.succeeded();
+    if (verdict.kind !== 'unauthorized') this.#refused = undefined;
     if (verdict.kind === 'stored') {
-      await spool.remove(segment);
-      this.#streak = 0;
+      await shelf.finish(segment, sha256);
+      this.#queue.served(next);
       this.#uploadedSegments++;
       this.#uploadedBytes += segment.bytes;
-      return;
+      return state.taken(segment.bytes);
     }
     this.#failures++;
     switch (verdict.kind) {
-      case 'quarantine':
-        return this.#putAside(segment, verdict.why);
-      case 'split':
-        if (await spool.split(segment)) return;
-        return this.#putAside(segment, 'it is too large for the receiver and cannot be split');
-      case 'unauthorized': {
-        const renewed = (await token()) !== this.#usedToken;
-        if (renewed && this.#streak === 0) {
-          this.#streak++;
-          return;
-        }
-        log.warn({ segment: segment.id }, 'the receiver refuses our credentials');
-        return this.#pause('the receiver refuses our credentials', longWaitMs, signal);
+      case 'conflict': {
+        const isRenewed = await shelf.renew(segment, bytes, verdict.why);
+        log.error({ segment: segment.id, isRenewed }, `a segment was put aside: ${verdict.why}`);
+        if (isRenewed) this.#quarantined++;
+        else await this.#putAside(next, verdict.why);
+        return;
       }
+      case 'exists':
+      case 'quarantine':
+        return this.#putAside(next, verdict.kind === 'exists' ? 'it is there already' : verdict.why);
+      case 'split':
+        await state.refused(segment.bytes);
+        if (await shelf.split(segment, bytes)) return;
+        return this.#putAside(next, 'it is too large for the receiver and cannot be split');
+      case 'unauthorized':
+        return this.#unauthorized(signal);
       case 'misconfigured':
         log.warn({ segment: segment.id }, verdict.why);
+        this.#queue.failed(next);
         return this.#pause(verdict.why, longWaitMs, signal);
-      case 'retry': {
-        const wait = Math.max(verdict.afterMs, this.#backoffMs());
-        if (this.#streak === 1)
-          log.warn({ segment: segment.id }, `not uploaded, trying again: ${verdict.why}`);
-        return this.#pause(verdict.why, wait, signal);
-      }
     }
   }
 
-  async #putAside(segment: SpooledSegment, why: string): Promise<void> {
+  async #tryAgain(
+    { why, afterMs }: UploadVerdict & { readonly kind: 'retry' },
+    next: QueuedSegment,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#failures++;
+    if (!why.startsWith('no answer')) this.#queue.failed(next);
+    if (this.#breaker.failures === 0) {
+      this.#options.log.warn({ segment: next.segment.id }, `not uploaded, trying again: ${why}`);
+    }
+    await this.#pause(why, Math.max(afterMs, this.#breaker.failed()), signal);
+  }
+
+  /** Newer credentials are tried at once, but once only; then it waits long, or until there are others. */
+  async #unauthorized(signal: AbortSignal): Promise<void> {
+    const { credentials, log, longWaitMs, gateMs, clock } = this.#options;
+    const now = await credentials();
+    const isNew = this.#refused !== undefined && this.#refused.credentials !== now;
+    const retried = this.#refused?.retried === true;
+    this.#refused = { credentials: now, retried: true };
+    if (!retried) return;
+    if (isNew) return this.#pause('new credentials', Math.min(gateMs, longWaitMs), signal);
+    log.warn({}, 'the receiver refuses our credentials');
+    const end = clock.now() + longWaitMs;
+    while (!signal.aborted && clock.now() < end && (await credentials()) === now) {
+      await this.#pause('the receiver refuses our credentials', Math.min(gateMs, longWaitMs), signal);
+    }
+    // The next attempt is the one that is due.
+    this.#refused = undefined;
+  }
+
+  async #putAside({ shelf, segment }: QueuedSegment, why: string): Promise<void> {
     this.#quarantined++;
     this.#options.log.error({ segment: segment.id }, `a segment was put aside: ${why}`);
-    await this.#options.spool.quarantine(segment, why);
-  }
-
-  /** Full jitter, growing with every failure in a row. */
-  #backoffMs(): number {
-    const { backoffBaseMs, backoffMaxMs, random } = this.#options;
-    this.#streak++;
-    return random() * Math.min(backoffMaxMs, backoffBaseMs * 2 ** Math.min(this.#streak, 30));
-  }
-
-  /** Milliseconds until `bytes` more may be sent. */
-  #dayBudgetMs(bytes: number): number {
-    const { dailyBytes } = this.#options;
-    const age = performance.now() - this.#day.startedAt;
-    if (age >= dayMs) this.#day = { startedAt: performance.now(), bytes: 0 };
-    // One segment a day goes even when it is larger than the limit, or it never would.
-    const fits = dailyBytes === 0 || this.#day.bytes === 0 || this.#day.bytes + bytes <= dailyBytes;
-    return fits ? 0 : dayMs - age;
+    await shelf.quarantine(segment, why);
   }
 
   async #pause(why: string, ms: number, signal: AbortSignal): Promise<void> {
     this.#waiting = why;
-    await delay(ms, undefined, { signal }).catch(() => {});
+    await rest(ms, signal);
   }
-}
-
-function withSlash(url: URL): URL {
-  return url.href.endsWith('/') ? url : new URL(`${url.href}/`);
 }

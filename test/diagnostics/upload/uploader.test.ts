@@ -6,15 +6,14 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { readContainer } from '#diagnostics/messages/container.ts';
-import { samplesOf } from '#diagnostics/messages/samples.ts';
 import { Spool, type SpoolOptions } from '#diagnostics/spool/spool.ts';
-import { judgeAnswer } from '#diagnostics/upload/answer.ts';
+import { UploadState } from '#diagnostics/upload/upload-state.ts';
 import { Uploader, type UploaderOptions } from '#diagnostics/upload/uploader.ts';
 import { PutClient } from '#net/put-client.ts';
 import { createReceiver } from '../../../scripts/diagnostics-receiver/receiver.ts';
 import { scratchDirectory } from '../../support/scratch-directory.ts';
-import { spoolOptions } from '../spool/spool-options.ts';
+import { numbersOf, sealedIn, shelfOf } from '../spool/spool-contents.ts';
+import { rightClock, spoolOptions } from '../spool/spool-options.ts';
 
 /** A spool, the reference receiver, and in front of it a server that may do worse than answer. */
 class World {
@@ -67,7 +66,7 @@ class World {
   /** Uploads until the spool is empty, or `until` says so. */
   async upload(
     change: Partial<UploaderOptions> = {},
-    until = (): boolean => this.spool.sealed().length === 0,
+    until = (): boolean => sealedIn(this.spool).length === 0,
   ): Promise<Uploader['counts']> {
     await using client = new PutClient({
       tls: {},
@@ -75,20 +74,24 @@ class World {
       idleTimeoutMs: 300,
       bytesPerSecond: 0,
     });
+    const clock = change.clock ?? rightClock;
+    const state = await UploadState.open(join(this.directory, 'upload-state'), this.url.href, clock);
     await using uploader = new Uploader({
-      spool: this.spool,
+      shelves: () => [{ vehicleId: 'vehicle-1', shelf: shelfOf(this.spool) }],
+      onSealed: (listener) => this.spool.onSealed(listener),
       url: this.url,
-      vehicleId: 'vehicle-1',
+      method: 'PUT',
       contentType: 'application/avro',
-      put: (...args) => client.put(...args),
+      send: (...args) => client.send(...args),
       token: async () => '',
+      credentials: async () => '',
       gate: () => undefined,
       gateMs: 10,
-      backoffBaseMs: 2,
-      backoffMaxMs: 10,
+      breaker: { baseMs: 2, maxMs: 10, random: Math.random },
       longWaitMs: 20,
       dailyBytes: 0,
-      random: Math.random,
+      state,
+      clock,
       log: { info() {}, warn() {}, error() {} },
       ...change,
     });
@@ -102,12 +105,7 @@ class World {
   async received(): Promise<number[]> {
     const folder = join(this.directory, 'received/vehicle-1');
     const numbers: number[] = [];
-    for (const name of await readdir(folder)) {
-      const { header, messages } = readContainer(await readFile(join(folder, name)));
-      for (const one of messages) {
-        for (const { signal } of samplesOf(header.name, one)) numbers.push(Number(signal.slice(1)));
-      }
-    }
+    for (const name of await readdir(folder)) numbers.push(...numbersOf(await readFile(join(folder, name))));
     return numbers.toSorted((a, b) => a - b);
   }
 }
@@ -118,7 +116,7 @@ describe('the uploader', () => {
   it('sends every segment once, and forgets it only then', async (t) => {
     const world = await World.create(t, { segmentBytes: 2000 });
     await world.fill(30);
-    const segments = world.spool.sealed().length;
+    const segments = sealedIn(world.spool).length;
     assert.ok(segments > 3);
     const { uploadedSegments } = await world.upload();
     assert.equal(uploadedSegments, segments);
@@ -168,7 +166,7 @@ describe('the uploader', () => {
   it('splits what is too large for the receiver, and loses nothing', async (t) => {
     const world = await World.create(t, {}, 3000);
     await world.fill(40);
-    assert.equal(world.spool.sealed().length, 1);
+    assert.equal(sealedIn(world.spool).length, 1);
     await world.upload();
     assert.deepEqual(await world.received(), all(40));
     assert.ok((await readdir(join(world.directory, 'received/vehicle-1'))).length > 3);
@@ -177,7 +175,7 @@ describe('the uploader', () => {
   it('puts aside what will never be taken, and goes on with the rest', async (t) => {
     const world = await World.create(t, { segmentBytes: 1500 });
     await world.fill(12);
-    const [bad] = world.spool.sealed();
+    const [bad] = sealedIn(world.spool);
     world.front = (pass, request, response) => {
       if (request.url?.includes(bad?.id ?? '-') === true) response.writeHead(422).end();
       else pass();
@@ -206,10 +204,11 @@ describe('the uploader', () => {
       if (request.headers.authorization === 'Bearer new-secret') return pass();
       response.writeHead(401).end();
       refused++;
-      if (refused === 2) void writeFile(file, 'new-secret');
+      if (refused === 4) void writeFile(file, 'new-secret');
     };
     await world.upload({
       token: () => readFile(file, 'utf8'),
+      credentials: () => readFile(file, 'utf8'),
       log: { info: tell, warn: tell, error: tell },
     });
     assert.deepEqual(await world.received(), all(3));
@@ -229,8 +228,8 @@ describe('the uploader', () => {
     assert.equal(closed.waiting, 'an update needs the link');
     assert.equal(world.requests, 0);
     open = true;
-    const before = world.spool.sealed().length;
-    const counts = await world.upload({ dailyBytes: 100 }, () => world.spool.sealed().length < before);
+    const before = sealedIn(world.spool).length;
+    const counts = await world.upload({ dailyBytes: 100 }, () => sealedIn(world.spool).length < before);
     assert.equal(counts.uploadedSegments, 1);
     await world.upload();
     assert.deepEqual(await world.received(), all(10));
@@ -242,55 +241,6 @@ describe('the uploader', () => {
     world.front = (_, __, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
     const { waiting } = await world.upload({ longWaitMs: 60_000 }, () => world.requests > 0);
     assert.ok(waiting === '' || waiting.includes('302'));
-    assert.equal(world.spool.sealed().length, 1);
-  });
-});
-
-describe('an answer', () => {
-  const digest = 'ab'.repeat(32);
-  const judge = (status: number, headers: Record<string, string> = {}, text = '') =>
-    judgeAnswer(status, headers, text, digest, 0);
-
-  it('of a conflict means stored when the digest is the same', () => {
-    const base64 = Buffer.from(digest, 'hex').toString('base64');
-    assert.equal(judge(412).kind, 'quarantine');
-    assert.equal(judge(412, { etag: `"${digest}"` }).kind, 'stored');
-    assert.equal(judge(409, { 'content-digest': `sha-256=:${base64}:` }).kind, 'stored');
-    assert.equal(judge(409, {}, `have ${digest}`).kind, 'stored');
-  });
-
-  it('has its own consequence for each class', () => {
-    const kinds: readonly (readonly [number, string])[] = [
-      [200, 'stored'],
-      [201, 'stored'],
-      [204, 'stored'],
-      [400, 'quarantine'],
-      [415, 'quarantine'],
-      [422, 'quarantine'],
-      [413, 'split'],
-      [401, 'unauthorized'],
-      [403, 'unauthorized'],
-      [404, 'misconfigured'],
-      [405, 'misconfigured'],
-      [501, 'misconfigured'],
-      [307, 'misconfigured'],
-      [408, 'retry'],
-      [425, 'retry'],
-      [429, 'retry'],
-      [500, 'retry'],
-      [503, 'retry'],
-      [418, 'retry'],
-    ];
-    for (const [status, kind] of kinds) assert.equal(judge(status).kind, kind, String(status));
-  });
-
-  it('may ask for a pause of up to a day', () => {
-    assert.deepEqual(judge(503, { 'retry-after': '7' }), {
-      kind: 'retry',
-      afterMs: 7000,
-      why: 'the receiver answers 503',
-    });
-    const far = judge(503, { 'retry-after': '99999999' });
-    assert.equal(far.kind === 'retry' && far.afterMs, 24 * 3600 * 1000);
+    assert.equal(sealedIn(world.spool).length, 1);
   });
 });
