@@ -12,6 +12,7 @@ import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
 import { ServiceManager } from '#host/service-manager.ts';
 import { createDaemonLog } from './daemon-log.ts';
+import { openConsole } from './open-console.ts';
 import { openDiagnostics } from './open-diagnostics.ts';
 import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
 import { createReboot } from './reboot.ts';
@@ -132,6 +133,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
+    await openConsole(stack, { config, store, log });
     await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, log);
     const exitCode = await ended.promise;
     manager.stopping();

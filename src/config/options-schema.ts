@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { bootOptions } from './boot-options.ts';
+import { consoleOptions } from './console-options.ts';
 import { diagnosticsOptions } from './diagnostics-options.ts';
 import { healthChecks, healthOptions } from './health-options.ts';
 import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
@@ -122,6 +123,7 @@ export const optionsSchema = z.object({
       section,
     )
     .prefault({}),
+  console: consoleOptions,
   diagnostics: diagnosticsOptions,
   log: z
     .object(

@@ -97,6 +97,7 @@ function whatIsSet(values: Values, file: string, fromVariables: ReadonlySet<stri
 const notMoreThan = [
   ['children.poll_active_ms', 'children.poll_idle_ms'],
   ['download.backoff_base_ms', 'download.backoff_max_ms'],
+  ['console.heartbeat_ms', 'console.idle_timeout_ms'],
 ] as const;
 
 function relationProblems(values: Values, set: readonly SetOption[], source: YamlSource | undefined) {

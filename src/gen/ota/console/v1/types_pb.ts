@@ -277,7 +277,9 @@ export type Ecu = Message<"ota.console.v1.Ecu"> & {
   reachability: Reachability;
 
   /**
-   * When it was last heard of; absent when never.
+   * When it was last heard of; absent when never, and for the answering ECU.
+   * That a reachable ECU was heard of again is no change: it comes with the
+   * next one.
    *
    * @generated from field: google.protobuf.Timestamp last_seen_time = 4;
    */
@@ -313,7 +315,8 @@ export type Ecu = Message<"ota.console.v1.Ecu"> & {
   bootloader: string;
 
   /**
-   * Set while an update runs.
+   * Set while an update runs; and, with 100 percent, after it was committed,
+   * as long as this daemon runs and no other job starts.
    *
    * @generated from field: ota.console.v1.Progress progress = 10;
    */
