@@ -76,7 +76,7 @@ export function readContainerHeader(
     throw new MessageError('malformed', 'not an Avro container file: it does not begin with Obj and 1');
   }
   const head = buffer.subarray(0, headerBytes ?? defaultLimits.headerBytes);
-  const all: Record<string, string> = {};
+  const all = new Map<string, string>();
   let at = magic.length;
   const text = (): string => {
     const { value, end } = readLong(head, at);
@@ -98,18 +98,18 @@ export function readContainerHeader(
     if (count > head.length - at) throw new MessageError('malformed', `a header of ${count} entries`);
     for (let i = 0; i < count; i++) {
       const key = text();
-      all[key] = text();
+      all.set(key, text());
     }
   }
   const sync = head.subarray(at, at + syncBytes);
   if (sync.length < syncBytes) throw new MessageError('malformed', 'the header ends too early');
   if (sync.every((byte) => byte === 0)) throw new MessageError('malformed', 'the sync marker is all zero');
-  const { 'avro.schema': schema, 'avro.codec': codec = 'null', ...metadata } = all;
+  const [schema, codec = 'null'] = [all.get('avro.schema'), all.get('avro.codec')];
   if (schema === undefined) throw new MessageError('malformed', 'the header has no avro.schema');
   return {
     name: messageOfSchema(schema),
     codec: knownCodec(codec),
-    metadata,
+    metadata: Object.fromEntries([...all].filter(([key]) => !key.startsWith('avro.'))),
     sync: Buffer.from(sync),
     end: at + syncBytes,
   };

@@ -4,8 +4,9 @@ import { MessageError } from './message-error.ts';
 import { isUnion, messageNames, type Schema, schemas, schemaText } from './schemas.ts';
 import type { MessageName } from './types.ts';
 
-/** Longer than any of ours with every attribute that other writers add. */
+/** Longer or deeper than any of ours with every attribute that other writers add. */
 const maxSchemaChars = 64 * 1024;
+const maxDepth = 64;
 
 /**
  * The message that a container header's schema describes: ours with whatever attributes other writers add, or the
@@ -23,7 +24,11 @@ export function messageOfSchema(text: string): MessageName {
   } catch (cause) {
     throw new MessageError('malformed', 'the schema of the header is no JSON', { cause });
   }
-  const prototype = messageNames.find((name) => sameJson(schema, prototypeSchema(name)));
+  if (!isShallow(schema, maxDepth)) {
+    throw new MessageError('unknown_schema', 'the schema of the header is nested deeper than any known one');
+  }
+  const bare = canonical(schema);
+  const prototype = messageNames.find((name) => canonical(prototypeSchema(name)) === bare);
   if (prototype !== undefined) return prototype;
   let fingerprint: bigint;
   try {
@@ -80,13 +85,19 @@ function pythonJson(value: unknown): string {
   return `{${entries.join(', ')}}`;
 }
 
-function sameJson(one: unknown, other: unknown): boolean {
-  return canonical(one) === canonical(other);
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((item) => isShallow(item, depth - 1));
 }
+
+/** What tells schemas apart: documentation and other attributes do not. */
+const meaningful: ReadonlySet<string> = new Set(['type', 'name', 'namespace', 'fields', 'items']);
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(value)
+    .filter(([key]) => meaningful.has(key))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }

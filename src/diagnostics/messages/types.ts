@@ -1,6 +1,9 @@
 // The value-exchange messages of COVESA's data-messages work, as its Avro branch defines them. Field names are those of
 // the schemas. Every `long` is a bigint, so that 64 bits are exact. Times are ours to define, since the schemas leave the
 // unit open: microseconds since 1970-01-01T00:00:00Z, told in the metadata of every container file.
+//
+// Not here: ToleranceTimeStampedRecord, whose schema file in the prototype is empty, and Bundle, Stream, Job and Request,
+// which have none.
 
 /** One measured value: its key is the branch of the schema's union. */
 export type Scalar =

@@ -1,124 +1,79 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { encodeMessage } from '#diagnostics/messages/codec.ts';
 import { readContainer, writeContainerBlock, writeContainerHeader } from '#diagnostics/messages/container.ts';
-import type { MessageSequence, Scalar, Value } from '#diagnostics/messages/types.ts';
+import { messageNames } from '#diagnostics/messages/schemas.ts';
+import type { Message, MessageSequence, MessageTypes } from '#diagnostics/messages/types.ts';
+import { fromValue, toValue, type VssDatatype, type VssValue } from '#diagnostics/messages/vss-value.ts';
 import { missingPrograms } from '../../support/missing-programs.ts';
 import { scratchDirectory } from '../../support/scratch-directory.ts';
+import { asReadWithC, pythonAvroMissing, readWithC, readWithPython, rowsOf } from './other-readers.ts';
+import { asCarried, type Excluded, Random, randomValue, vssDatatypes } from './random-values.ts';
 
-// Both directions against two implementations that share no code with ours: Apache Avro for Python and for C.
-
-const timeout = 20_000;
-
-function pythonAvroMissing(): string | false {
-  try {
-    execFileSync('/usr/bin/python3', ['-c', 'import avro.datafile'], { timeout, stdio: 'ignore' });
-    return false;
-  } catch {
-    return 'needs python3-avro';
-  }
+interface Measured {
+  readonly datatype: VssDatatype;
+  readonly value: VssValue;
 }
 
-/** A generator of numbers that is the same in every run. */
-class Random {
-  #state: bigint;
-  constructor(seed: number) {
-    this.#state = BigInt(seed) | 1n;
-  }
-  next(below: number): number {
-    this.#state = BigInt.asUintN(64, this.#state * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n);
-    return Number((this.#state >> 33n) % BigInt(below));
-  }
-  pick<T>(items: readonly [T, ...T[]]): T {
-    return items[this.next(items.length)] ?? items[0];
-  }
-}
-
-function scalar(random: Random): Scalar {
-  return random.pick<() => Scalar>([
-    () => ({ int: random.pick([0, -1, 2 ** 31 - 1, -(2 ** 31), random.next(1000)]) }),
-    () => ({
-      long: random.pick([0n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n, BigInt(random.next(1e9))]),
-    }),
-    () => ({ float: random.pick([0, -0, 0.5, -1.25, Math.fround(0.1), Infinity, NaN]) }),
-    () => ({ double: random.pick([0, -0, 0.1, 1e300, 5e-324, -Infinity, random.next(1e6) / 7]) }),
-    () => ({ string: random.pick(['', 'ON', 'ä😀', 'x'.repeat(random.next(200)), '"\\\u0000\n']) }),
-    () => ({ boolean: random.next(2) === 1 }),
-  ])();
-}
-
-function value(random: Random): Value {
-  if (random.next(4) > 0) return { item: scalar(random) };
-  return { item: { array: Array.from({ length: random.next(6) }, () => scalar(random)) } };
-}
-
-function sequence(random: Random): MessageSequence {
+/** Values of all datatypes, bundled at random; `values` are in the order of the messages. */
+function drive(random: Random, messages: number, excluded: Excluded = {}) {
+  const values: Measured[] = [];
   const ts = (): bigint => 1_795_593_600_000_000n + BigInt(random.next(1e9));
-  const record = () => ({ signal_identifier: `Vehicle.S${random.next(50)}`, ts: ts(), value: value(random) });
-  const item = (): MessageSequence['seq'][number]['item'] => {
-    const length = random.next(5);
+  const measure = (datatype: VssDatatype) => {
+    const value = randomValue(random, datatype, excluded);
+    values.push({ datatype, value });
+    return { ts: ts(), value: toValue(datatype, value) };
+  };
+  const any = (): VssDatatype => vssDatatypes[random.next(vssDatatypes.length)] ?? 'boolean';
+  const record = () => ({ signal_identifier: `Vehicle.S${random.next(50)}`, ...measure(any()) });
+  const message = (): Message => {
+    const count = random.next(5);
     switch (random.next(3)) {
       case 0:
-        return { SpecifiedTimeStampedRecord: record() };
+        return { item: { SpecifiedTimeStampedRecord: record() } };
       case 1: {
-        const items = Array.from({ length }, () => ({ ts: ts(), value: value(random) }));
-        return { TimeSeries: { signal_identifier: 'Vehicle.Speed', count: length, items } };
+        const datatype = any();
+        const items = Array.from({ length: count }, () => measure(datatype));
+        return { item: { TimeSeries: { signal_identifier: 'Vehicle.Speed', count, items } } };
       }
       default: {
-        const values = Array.from({ length }, record);
-        return { Snapshot: { count: length, timeperiod: { start: ts(), end: ts() }, values } };
+        const timeperiod = { start: ts(), end: ts() };
+        return { item: { Snapshot: { count, timeperiod, values: Array.from({ length: count }, record) } } };
       }
     }
   };
-  return { seq: Array.from({ length: random.next(8) }, () => ({ item: item() })) };
+  const sequences = Array.from({ length: messages }, (): MessageSequence => {
+    return { seq: Array.from({ length: random.next(8) }, message) };
+  });
+  return { sequences, values };
 }
 
-/** Walks what Python read and tells every value in a form that both sides write alike. */
-const reader = `
-import json, struct, sys
-from avro.datafile import DataFileReader, DataFileWriter
-from avro.io import DatumReader, DatumWriter
-rows = []
-def number(v):
-    if isinstance(v, bool): return "b%d" % v
-    if isinstance(v, int): return "i%d" % v
-    if isinstance(v, float): return "f" + struct.pack(">d", v).hex()
-    return "s" + v.encode().hex()
-def walk(v):
-    if isinstance(v, dict):
-        for key in v: walk(v[key])
-    elif isinstance(v, list):
-        rows.append("[%d" % len(v))
-        for item in v: walk(item)
-    else: rows.append(number(v))
-reader = DataFileReader(open(sys.argv[1], "rb"), DatumReader())
-messages = list(reader)
-for m in messages: walk(m)
-print(json.dumps(rows))
-writer = DataFileWriter(open(sys.argv[2], "wb"), DatumWriter(), reader.datum_reader.writers_schema, codec="deflate")
-for m in messages: writer.append(m)
-writer.close()
-`;
+const sync = Buffer.from('8d1f00aa33445566778899aabbccdd01', 'hex');
 
-function rowsOf(message: unknown, rows: string[] = []): string[] {
-  if (Array.isArray(message)) {
-    rows.push(`[${message.length}`);
-    for (const item of message) rowsOf(item, rows);
-  } else if (typeof message === 'object' && message !== null) {
-    for (const [key, item] of Object.entries(message)) {
-      if (key === 'float' || key === 'double') {
-        const bytes = Buffer.alloc(8);
-        bytes.writeDoubleBE(item as number);
-        rows.push(`f${bytes.toString('hex')}`);
-      } else rowsOf(item, rows);
+function container<Name extends keyof MessageTypes>(
+  name: Name,
+  messages: readonly MessageTypes[Name][],
+  codec: 'null' | 'deflate',
+): Buffer {
+  const header = { name, codec, metadata: { 'vehicle.id': 'test' }, sync };
+  const blocks = messages.map((message) => writeContainerBlock([encodeMessage(name, message)], header));
+  return Buffer.concat([writeContainerHeader(header), ...blocks]);
+}
+
+/** Of everything that a file holds, in its order. */
+function valuesIn(file: Buffer): readonly MessageTypes['Value'][] {
+  const found: MessageTypes['Value'][] = [];
+  for (const message of readContainer(file).messages as Iterable<MessageSequence>) {
+    for (const { item } of message.seq) {
+      if ('TimeSeries' in item) found.push(...item.TimeSeries.items.map(({ value }) => value));
+      else if ('Snapshot' in item) found.push(...item.Snapshot.values.map(({ value }) => value));
+      else found.push(item.SpecifiedTimeStampedRecord.value);
     }
-  } else if (typeof message === 'boolean') rows.push(`b${Number(message)}`);
-  else if (typeof message === 'string') rows.push(`s${Buffer.from(message).toString('hex')}`);
-  else rows.push(`i${message as number | bigint}`);
-  return rows;
+  }
+  return found;
 }
 
 /** A row as it is after a way through 32-bit floats. */
@@ -128,60 +83,89 @@ function rough(row: string): string {
   return String(Math.fround(Buffer.from(row.slice(1), 'hex').readDoubleBE()) + 0);
 }
 
-const sync = Buffer.from('8d1f00aa33445566778899aabbccdd01', 'hex');
+/** One drive that is always the same, and one that never was before: its seed is in what an assertion says. */
+const seeds = [1, randomInt(1, 2 ** 31)];
 
-function container(messages: readonly MessageSequence[], codec: 'null' | 'deflate'): Buffer {
-  const header = { name: 'MessageSequence', codec, metadata: { 'vehicle.id': 'test' }, sync } as const;
-  const blocks = messages.map((message) =>
-    writeContainerBlock([encodeMessage('MessageSequence', message)], header),
-  );
-  return Buffer.concat([writeContainerHeader(header), ...blocks]);
-}
+describe('values of every datatype in container files', () => {
+  for (const [at, seed] of seeds.entries()) {
+    const which = at === 0 ? 'a known drive' : 'a drive never seen before';
 
-describe('container files and other implementations', () => {
-  for (const codec of ['null', 'deflate'] as const) {
-    it(`Apache Avro for Python reads and writes the same (${codec})`, {
-      skip: pythonAvroMissing(),
-    }, async (t) => {
-      const directory = await scratchDirectory(t);
-      const random = new Random(codec.length);
-      const messages = Array.from({ length: 60 }, () => sequence(random));
-      const [ours, theirs] = [join(directory, 'ours.avro'), join(directory, 'theirs.avro')];
-      await writeFile(ours, container(messages, codec));
-      const printed = execFileSync('/usr/bin/python3', ['-c', reader, ours, theirs], {
-        timeout,
-        maxBuffer: 1e8,
+    it(`come back exactly (${which})`, () => {
+      const { sequences, values } = drive(new Random(seed), 80);
+      const back = valuesIn(container('MessageSequence', sequences, 'deflate'));
+      assert.equal(back.length, values.length);
+      assert.deepEqual(
+        new Set(values.map(({ datatype }) => datatype)),
+        new Set(vssDatatypes),
+        `seed ${seed}`,
+      );
+      for (const [i, { datatype, value }] of values.entries()) {
+        const carried = back[i];
+        assert.ok(carried !== undefined);
+        // Strict about -0 and NaN.
+        assert.deepStrictEqual(fromValue(datatype, carried), asCarried(value), `${datatype}, seed ${seed}`);
+      }
+    });
+
+    for (const codec of ['null', 'deflate'] as const) {
+      it(`are the same for Apache Avro for Python, and so are those it writes (${codec}, ${which})`, {
+        skip: pythonAvroMissing(),
+      }, async (t) => {
+        const directory = await scratchDirectory(t);
+        const { sequences } = drive(new Random(seed), 60);
+        const [ours, theirs] = [join(directory, 'ours.avro'), join(directory, 'theirs.avro')];
+        await writeFile(ours, container('MessageSequence', sequences, codec));
+        const rows = [...readContainer(await readFile(ours)).messages].flatMap((message) => rowsOf(message));
+        assert.ok(rows.length > 500, `only ${rows.length} values`);
+        assert.deepEqual(readWithPython(ours, theirs), rows, `seed ${seed}`);
+        // Python takes the last branch that fits, which is a floating one for every number: 64 bits become 53 and less.
+        const back = [...readContainer(await readFile(theirs)).messages].flatMap((message) =>
+          rowsOf(message),
+        );
+        assert.deepEqual(back.map(rough), rows.map(rough), `seed ${seed}`);
       });
-      const rows = messages.flatMap((message) => rowsOf(message));
-      assert.ok(rows.length > 500, `only ${rows.length} values`);
-      assert.deepEqual(JSON.parse(printed.toString()), rows);
-      // Python takes the last branch that fits, which is a floating one for every number: 64 bits become 53 and less.
-      const back = [...readContainer(await readFile(theirs)).messages].flatMap((message) => rowsOf(message));
-      assert.deepEqual(back.map(rough), rows.map(rough));
+    }
+
+    it(`are the same for Apache Avro for C (${which})`, { skip: missingPrograms('avrocat') }, async (t) => {
+      const file = join(await scratchDirectory(t), 'ours.avro');
+      const { sequences } = drive(new Random(seed), 60, { beyondJson: true });
+      await writeFile(file, container('MessageSequence', sequences, 'deflate'));
+      const ours = [...readContainer(await readFile(file)).messages];
+      assert.deepStrictEqual(readWithC(file), ours.map(asReadWithC), `seed ${seed}`);
     });
   }
+});
 
-  it('Apache Avro for C reads the same', { skip: missingPrograms('avrocat') }, async (t) => {
-    const directory = await scratchDirectory(t);
-    const file = join(directory, 'ours.avro');
-    const messages = [1, 2, 3].map(
-      (n): MessageSequence => ({
-        seq: [
-          {
-            item: {
-              SpecifiedTimeStampedRecord: {
-                signal_identifier: `Vehicle.S${n}`,
-                ts: 1_795_593_600_123_456n,
-                value: { item: { long: 2n ** 62n + BigInt(n) } },
-              },
-            },
-          },
-        ],
-      }),
-    );
-    await writeFile(file, container(messages, 'deflate'));
-    const lines = execFileSync('avrocat', [file], { timeout }).toString().trim().split('\n');
-    assert.equal(lines.length, 3);
-    assert.match(lines[2] ?? '', /"Vehicle\.S3".*1795593600123456.*4611686018427387907/);
-  });
+describe('every message type in container files', () => {
+  const value = { item: { array: [{ long: 2n ** 62n }, { string: 'ä' }, { double: -0.5 }] } };
+  const [signal_identifier, ts] = ['Vehicle.Speed', 1_795_593_600_123_456n];
+  const pos = { lat: 48.25, long: -11.5, alt: 520 };
+  const record = { signal_identifier, ts, value };
+  const one: MessageTypes = {
+    Value: value,
+    Record: { value: { long: -5n } },
+    SpecifiedRecord: { signal_identifier, value },
+    TimeStampedRecord: { ts, value },
+    SpecifiedTimeStampedRecord: record,
+    GeospatialRecord: { pos, ts, value },
+    SpecifiedGeospatialRecord: { signal_identifier, pos, ts, value },
+    TimeSeries: { signal_identifier, count: 1, items: [{ ts, value }] },
+    Snapshot: { count: 1, timeperiod: { start: ts, end: ts }, values: [record] },
+    Message: { item: { Snapshot: { count: 0, timeperiod: { start: 0n, end: 1n }, values: [] } } },
+    MessageSequence: { seq: [{ item: { SpecifiedTimeStampedRecord: record } }] },
+  };
+
+  for (const name of messageNames) {
+    it(`is read alike by ours, Python and C: ${name}`, {
+      skip: pythonAvroMissing() || missingPrograms('avrocat'),
+    }, async (t) => {
+      const file = join(await scratchDirectory(t), 'one.avro');
+      await writeFile(file, container(name, [one[name]], 'deflate'));
+      const { header, messages } = readContainer(await readFile(file));
+      assert.equal(header.name, name);
+      assert.deepStrictEqual([...messages], [one[name]]);
+      assert.deepEqual(readWithPython(file), rowsOf(one[name]));
+      assert.equal(readWithC(file).length, 1);
+    });
+  }
 });
