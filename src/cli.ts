@@ -17,11 +17,14 @@ function stopOnSignals(controller: AbortController): void {
   }
 }
 
-/** A reader that went away (`ota status --watch | head -1`) stops the command as SIGPIPE would. */
+/**
+ * A reader that went away (`ota status --watch | head -1`) stops the command as SIGPIPE would. A terminal that was closed
+ * says EIO.
+ */
 function stopWhenReaderLeaves(controller: AbortController): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
       controller.abort(
         new StopRequest('the reader of the output went away', 128 + constants.signals.SIGPIPE),
       );

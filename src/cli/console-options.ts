@@ -6,6 +6,7 @@ import type { CliIo } from './command.ts';
 import { UsageError } from './command.ts';
 import { readSource } from './read-source.ts';
 import { harmless } from './render-text.ts';
+import type { HostPort } from './vehicle-options.ts';
 
 /** Options of every command that asks a console. */
 export const consoleOptions = {
@@ -37,6 +38,8 @@ export interface ConsoleDoor {
   readonly url: string;
   /** Whether the token is the one that the daemon makes anew at every start. */
   readonly isLocal: boolean;
+  /** The daemon whose console it is, where it is that of this ECU by its configuration. */
+  readonly own: HostPort | undefined;
   /** A client for it, with the token as it is now. Dispose it to let go. */
   open(): Promise<ConsoleClient>;
 }
@@ -61,6 +64,7 @@ export async function consoleDoor(values: ConsoleValues, io: CliIo): Promise<Con
   return {
     url,
     isLocal,
+    own: own?.daemon,
     open: async () => {
       const address = { url, token: isLocal ? await localToken(own.tokenFile) : token, ca, cert, key };
       return await connect(address);
@@ -95,13 +99,27 @@ async function givenToken(file: string | undefined, io: CliIo): Promise<string |
   throw new UsageError(`${where} holds no token: expected one line of 8 to 4096 characters without spaces`);
 }
 
+interface OwnConsole {
+  readonly url: string;
+  readonly tokenFile: string;
+  readonly daemon: HostPort;
+}
+
 /** The console of the daemon on this machine, and where it leaves a token for its own user. */
-async function ownConsole(io: CliIo): Promise<{ readonly url: string; readonly tokenFile: string }> {
-  const { options } = await loadConfig({ env: io.env, cwd: process.cwd() });
+async function ownConsole(io: CliIo): Promise<OwnConsole> {
+  const { options, listen } = await loadConfig({ env: io.env, cwd: process.cwd() });
   return {
     url: 'http://127.0.0.1:8081',
     tokenFile: join(options.state.directory, 'console', 'local-token'),
+    daemon: reachable(listen),
   };
+}
+
+const everyAddress = ['0.0.0.0', '::'];
+
+/** A daemon that listens on every address is reached on this machine's own. */
+function reachable({ host, port }: HostPort): HostPort {
+  return { host: everyAddress.includes(host) ? '127.0.0.1' : host, port };
 }
 
 /** Another user's daemon keeps its token for itself: then there is none, and the console says what to do. */

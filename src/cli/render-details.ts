@@ -1,5 +1,5 @@
 import type { UpdateProgress, WorkDone } from '#domain/progress.ts';
-import { type FailureReport, isBusy } from '#domain/status.ts';
+import { isBusy } from '#domain/status.ts';
 import type { Style } from './render-style.ts';
 import { paint } from './render-style.ts';
 import { displayWidth, harmless, wrap } from './render-text.ts';
@@ -61,7 +61,10 @@ export function progressPieces(row: EcuRow, progress: UpdateProgress): string[] 
   return pieces.filter((piece) => piece !== '');
 }
 
-function failureLines(failure: FailureReport | undefined, style: Style, columns: number): string[] {
+function failureLines({ status }: EcuRow, style: Style): string[] {
+  if (!isFailed(status)) return [];
+  const { columns } = style;
+  const failure = status?.failure;
   // Older daemons forget the reason when they restart.
   if (failure === undefined) return wrap("no reason is known; look at this ECU's log", columns);
   const reason = harmless(failure.reason, true) || 'no reason given';
@@ -72,26 +75,37 @@ function failureLines(failure: FailureReport | undefined, style: Style, columns:
   ];
 }
 
-function waitingLines({ status }: EcuRow, columns: number): string[] {
+function waitingLines({ status }: EcuRow, style: Style): string[] {
   if (status === undefined || status.waitingFor.length === 0) return [];
   const title = isBusy(status.status) ? 'waiting for:' : 'an update has to wait for:';
-  return [title, ...status.waitingFor.flatMap((text) => wrap(`- ${harmless(text, true)}`, columns))];
+  const conditions = status.waitingFor.flatMap((text) => wrap(`- ${harmless(text, true)}`, style.columns));
+  return [title, ...conditions].map((line) => paint(style, 'yellow', line));
+}
+
+/** What an update has done so far, on as many lines as it takes. */
+export function progressLines(row: EcuRow, progress: UpdateProgress, style: Style): string[] {
+  const separator = style.unicode ? ' · ' : ', ';
+  const lines = joinPieces(progressPieces(row, progress), separator, style.columns).map((line) =>
+    paint(style, 'dim', line),
+  );
+  if (progress.downloadErrors === 0) return lines;
+  const text = `${humanCount(progress.downloadErrors)} failed download attempts (retried)`;
+  return [...lines, ...wrap(text, style.columns).map((line) => paint(style, 'yellow', line))];
+}
+
+/** What an ECU waits for, and why its last job failed. */
+export function troubleLines(row: EcuRow, style: Style): string[] {
+  return [...waitingLines(row, style), ...failureLines(row, style)];
 }
 
 /** The lines below an ECU's row: progress while it updates, the failure when it failed. */
 export function detailLines(row: EcuRow, style: Style): string[] {
-  const columns = Math.max(16, style.columns - indent.length);
-  const lines: string[] = waitingLines(row, columns).map((line) => paint(style, 'yellow', line));
+  const room = { ...style, columns: Math.max(16, style.columns - indent.length) };
   const progress = row.status?.progress;
-  if (progress !== undefined) {
-    const separator = style.unicode ? ' · ' : ', ';
-    const pieces = joinPieces(progressPieces(row, progress), separator, columns);
-    lines.push(...pieces.map((line) => paint(style, 'dim', line)));
-    if (progress.downloadErrors > 0) {
-      const text = `${humanCount(progress.downloadErrors)} failed download attempts (retried)`;
-      lines.push(...wrap(text, columns).map((line) => paint(style, 'yellow', line)));
-    }
-  }
-  if (isFailed(row.status)) lines.push(...failureLines(row.status?.failure, style, columns));
+  const lines = [
+    ...waitingLines(row, room),
+    ...(progress === undefined ? [] : progressLines(row, progress, room)),
+    ...failureLines(row, room),
+  ];
   return lines.map((line) => indent + line);
 }

@@ -29,8 +29,13 @@ function eventTime(at: number, now: number): string {
     : `${text.slice(0, 10)} ${text.slice(11, 19)}Z`;
 }
 
-/** Events as lines for people: one each in a pipe, wrapped under themselves on a terminal. */
-export function eventLines(events: readonly VehicleEvent[], now: number, style: Style): string[] {
+/** Events as lines for people: one each in a pipe, wrapped under themselves on a terminal, or cut to one line each. */
+export function eventLines(
+  events: readonly VehicleEvent[],
+  now: number,
+  style: Style,
+  isCut = false,
+): string[] {
   const onTerminal = Number.isFinite(style.columns);
   const time = (at: number): string => (onTerminal ? eventTime(at, now) : (exactTime(at) ?? '-'));
   const width = (texts: readonly string[], most: number): number =>
@@ -47,8 +52,9 @@ export function eventLines(events: readonly VehicleEvent[], now: number, style: 
     events.map(({ kind }) => kind),
     widestKind,
   );
+  const ellipsis = style.unicode ? '…' : '~';
   return events.flatMap((event) => {
-    const ecu = truncate(harmless(event.ecuId) || '-', ecuWidth, style.unicode ? '…' : '~');
+    const ecu = truncate(harmless(event.ecuId) || '-', ecuWidth, ellipsis);
     const by = event.caller === '' ? '' : ` (by ${harmless(event.caller)})`;
     const text = `${harmless(event.text)}${by}`;
     const head = [
@@ -60,9 +66,14 @@ export function eventLines(events: readonly VehicleEvent[], now: number, style: 
     const how = kindPaints[event.kind];
     const painted = (line: string): string => (how === undefined ? line : paint(style, how, line));
     // A column for the text that is narrower than this can only be read below its event.
+    if (isCut) {
+      const room = style.columns - indent;
+      if (room < 16) return [painted(truncate(`${time(event.at)} ${ecu} ${text}`, style.columns, ellipsis))];
+      return [`${head}  ${painted(truncate(text, room, ellipsis))}`];
+    }
     if (style.columns - indent < 24) {
       return [
-        truncate(`${time(event.at)} ${ecu} ${event.kind}`, style.columns, '~'),
+        truncate(`${time(event.at)} ${ecu} ${event.kind}`, style.columns, ellipsis),
         ...wrap(text, Math.max(8, style.columns - 2)).map((line) => `  ${painted(line)}`),
       ];
     }

@@ -12,7 +12,8 @@ interface FrameContext {
   readonly now: number;
 }
 
-function summary(state: VehicleState): string {
+/** How many ECUs there are, and how many of them do what. */
+export function summaryOf(state: VehicleState): string {
   const count = (matches: (row: VehicleState['rows'][number]) => boolean): number =>
     state.rows.filter(matches).length;
   const reported = (row: VehicleState['rows'][number]): boolean => row.presence === 'reported';
@@ -29,7 +30,7 @@ function summary(state: VehicleState): string {
 /** One frame of a view that is drawn again and again: where it looks, when, the vehicle. */
 export function renderFrame(state: VehicleState, context: FrameContext, style: Style): string[] {
   const time = new Date(context.now).toISOString().slice(11, 19);
-  const head = wrap(`${context.host}  ${time}Z  ${summary(state)}`, style.columns);
+  const head = wrap(`${context.host}  ${time}Z  ${summaryOf(state)}`, style.columns);
   const lost =
     state.lost === undefined
       ? []

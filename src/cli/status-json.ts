@@ -30,6 +30,7 @@ interface ProgressJson {
   readonly elapsed_ms: number;
   readonly bytes_per_second: number | null;
   readonly wire_bytes_per_second: number | null;
+  readonly remaining_ms: number | null;
 }
 
 interface EcuJson {
@@ -38,6 +39,9 @@ interface EcuJson {
   readonly status: string | null;
   readonly firmware_version: string | null;
   readonly otaclient_version: string | null;
+  readonly parent_ecu_id: string | null;
+  readonly slot: string | null;
+  readonly bootloader: string | null;
   readonly release: {
     readonly release_name: string;
     readonly release_id: string;
@@ -92,6 +96,7 @@ function progressJson(progress: UpdateProgress, row: EcuRow): ProgressJson {
     elapsed_ms: progress.elapsedMs,
     bytes_per_second: rounded(row.bytesPerSecond),
     wire_bytes_per_second: rounded(row.wireBytesPerSecond),
+    remaining_ms: rounded(row.remainingMs),
   };
 }
 
@@ -104,6 +109,9 @@ function ecuJson(row: EcuRow): EcuJson {
     status: status?.status ?? null,
     firmware_version: status?.firmwareVersion ?? null,
     otaclient_version: status?.otaclientVersion ?? null,
+    parent_ecu_id: status?.parentEcuId ?? null,
+    slot: status?.slot ?? null,
+    bootloader: status?.bootloader ?? null,
     release:
       release === undefined
         ? null

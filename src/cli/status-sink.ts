@@ -87,8 +87,13 @@ class TerminalSink implements StatusSink {
   }
 }
 
+/** Whether the output of this call can be drawn in place. */
+export function canDrawScreen(io: CliIo): boolean {
+  return io.isTTY && io.env['TERM'] !== 'dumb';
+}
+
 /** The sink that suits the output of this call. */
 export function statusSink(io: CliIo, host: string, json: boolean): StatusSink {
   if (json) return new JsonSink(io, host);
-  return io.isTTY && io.env['TERM'] !== 'dumb' ? new TerminalSink(io, host) : new PlainSink(io);
+  return canDrawScreen(io) ? new TerminalSink(io, host) : new PlainSink(io);
 }

@@ -2,14 +2,18 @@ import type { OtaClient } from '#api/client.ts';
 import type { CliIo, Command } from './command.ts';
 import { exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { connect } from './connect.ts';
+import type { ConsoleValues } from './console-options.ts';
+import { consoleDoor, consoleOptions, consoleUsage } from './console-options.ts';
 import { askStatus, poll } from './poll.ts';
 import { styleOf } from './render-style.ts';
 import { harmless } from './render-text.ts';
 import { renderVehicle } from './render-vehicle.ts';
 import { statusJson } from './status-json.ts';
-import { statusSink } from './status-sink.ts';
+import { canDrawScreen, statusSink } from './status-sink.ts';
+import type { HostPort } from './vehicle-options.ts';
 import { hostOf, hostOption, hostText, hostUsage, secondsOf, vehicleExitCodes } from './vehicle-options.ts';
 import { VehicleView } from './vehicle-view.ts';
+import type { EventSource } from './watch/watch-status.ts';
 import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota status [options]
@@ -19,10 +23,14 @@ downloaded files and bytes, rate, failed downloads), and for a failure the reaso
 
 Options:
 ${hostUsage}
-  --watch              Go on showing until Ctrl-C; redrawn in place on a terminal, one line per change otherwise
+  --watch, -w          Go on showing until Ctrl-C: on a terminal the whole screen, with keys to scroll (? shows
+                       them, q quits) and the last events of the console; otherwise one line per change
   --json               One JSON object; with --watch one per change, each on its own line
   --interval SECONDS   With --watch: time between two looks (default 1, at least 0.2)
+${consoleUsage}
   -h, --help           Show this help
+
+The console is asked for events only, with --watch on a terminal; without one the view is the same but for them.
 
 Exit codes: 0 shown, 1 failed, 2 called wrongly, 3 no daemon answers, 130 stopped by Ctrl-C. With --watch a daemon
 that does not answer is waited for.
@@ -35,7 +43,8 @@ Examples:
 
 const options = {
   ...hostOption,
-  watch: { type: 'boolean' },
+  ...consoleOptions,
+  watch: { type: 'boolean', short: 'w' },
   json: { type: 'boolean' },
   interval: { type: 'string' },
 } as const;
@@ -87,12 +96,27 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   const intervalMs = secondsOf(values.interval ?? '1', 'interval', 0.2);
   const host = hostOf(values.host, io);
   const json = values.json ?? false;
+  const onScreen = values.watch === true && !json && canDrawScreen(io);
+  const source = onScreen ? await eventSource(values, host, io) : undefined;
   using client = await connect(host);
-  return await withDaemon('status', io, () =>
-    values.watch === true
-      ? watch(client, hostText(host), intervalMs, json, io)
-      : once(client, hostText(host), json, io),
-  );
+  return await withDaemon('status', io, async () => {
+    if (values.watch !== true) return await once(client, hostText(host), json, io);
+    if (!onScreen) return await watch(client, hostText(host), intervalMs, json, io);
+    const { watchStatus } = await import('./watch/watch-status.ts');
+    return await watchStatus({ client, host: hostText(host), intervalMs, source }, io);
+  });
+}
+
+/** The console whose events are shown: one that is named, or that of the daemon that is asked. */
+async function eventSource(
+  values: ConsoleValues & { readonly host?: string | undefined },
+  host: HostPort,
+  io: CliIo,
+): Promise<EventSource | undefined> {
+  const door = await consoleDoor(values, io);
+  if (door.own === undefined) return { door, isWanted: true };
+  const isOwn = values.host === undefined && (io.env['OTA_HOST'] ?? '') === '';
+  return isOwn || hostText(door.own) === hostText(host) ? { door, isWanted: false } : undefined;
 }
 
 export const statusCommand: Command = {

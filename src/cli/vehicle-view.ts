@@ -9,6 +9,8 @@ import type { VehicleReport } from '#ecu/ecu.ts';
  */
 export interface EcuRow {
   readonly ecuId: string;
+  /** The ECU above it; empty where that is not known. */
+  readonly parentEcuId: string;
   readonly presence: 'reported' | 'silent' | 'unseen';
   /** The last status that is known. */
   readonly status: EcuStatus | undefined;
@@ -20,6 +22,8 @@ export interface EcuRow {
   readonly bytesPerSecond: number | undefined;
   /** Bytes received over the network per second. */
   readonly wireBytesPerSecond: number | undefined;
+  /** Estimate of the milliseconds until every file is in place. Undefined when nothing can be said. */
+  readonly remainingMs: number | undefined;
 }
 
 /** A vehicle at one moment, ready to be shown. */
@@ -70,6 +74,10 @@ interface Memory {
 /** Rates are taken over this long, so that they neither jump nor lag. */
 const rateWindowMs = 5000;
 
+/** What remains is told from a longer time: it is read at leisure, and one large file must not turn it upside down. */
+const outlookWindowMs = 20_000;
+const shortestOutlookMs = 3000;
+
 /** A peer without clock agreement may count elapsed time a little back within one update. */
 const elapsedToleranceMs = 2000;
 
@@ -81,15 +89,31 @@ function isSameUpdate(before: UpdateProgress, after: UpdateProgress): boolean {
 
 /** The samples of the window, or after a longer silence the last one before it. */
 function recent(samples: readonly Sample[], now: number): Sample[] {
-  const inWindow = samples.filter((sample) => now - sample.at <= rateWindowMs);
+  const inWindow = samples.filter((sample) => now - sample.at <= outlookWindowMs);
   return inWindow.length > 0 ? inWindow : samples.slice(-1);
 }
 
-function rate(samples: readonly Sample[], of: (sample: Sample) => number): number | undefined {
-  const first = samples[0];
+function rate(
+  samples: readonly Sample[],
+  of: (sample: Sample) => number,
+  windowMs = rateWindowMs,
+): number | undefined {
   const last = samples.at(-1);
+  const first =
+    samples.find((sample) => sample !== last && last !== undefined && last.at - sample.at <= windowMs) ??
+    samples.at(-2);
   if (first === undefined || last === undefined || last.at - first.at < 200) return undefined;
   return Math.max(0, ((of(last) - of(first)) * 1000) / (last.at - first.at));
+}
+
+/** How long it takes until every file is in place, if it goes on as in the last seconds. */
+function remaining(progress: UpdateProgress, samples: readonly Sample[]): number | undefined {
+  const left = progress.totalBytes - bytesDone(progress);
+  if (updatePhases.indexOf(progress.phase) >= firstPhaseAfterFiles || left <= 0) return undefined;
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || last.at - first.at < shortestOutlookMs) return undefined;
+  const perSecond = rate(samples, (sample) => sample.bytes, outlookWindowMs);
+  return perSecond === undefined || perSecond <= 0 ? undefined : (left * 1000) / perSecond;
 }
 
 /** The whole update's mean rates: all that one single answer can tell. */
@@ -151,20 +175,35 @@ export class VehicleView {
 
   #row(ecuId: string, lost: boolean): EcuRow {
     const memory = this.#memories.get(ecuId);
-    const none = { percent: undefined, bytesPerSecond: undefined, wireBytesPerSecond: undefined };
-    if (memory === undefined)
-      return { ecuId, presence: 'unseen', status: undefined, seenAt: undefined, ...none };
+    const none = {
+      percent: undefined,
+      bytesPerSecond: undefined,
+      wireBytesPerSecond: undefined,
+      remainingMs: undefined,
+    };
+    if (memory === undefined) {
+      return {
+        ecuId,
+        parentEcuId: '',
+        presence: 'unseen',
+        status: undefined,
+        seenAt: undefined,
+        ...none,
+      };
+    }
     const { status, seenAt, percent, samples } = memory;
     const presence = !lost && this.#reported.has(ecuId) ? 'reported' : 'silent';
-    const base = { ecuId, presence, status, seenAt } as const;
+    const base = { ecuId, parentEcuId: status.parentEcuId ?? '', presence, status, seenAt } as const;
     if (status.progress === undefined) return { ...base, ...none };
     if (presence === 'silent') return { ...base, ...none, percent };
-    if (samples.length < 2) return { ...base, percent, ...meanRates(status.progress) };
+    if (samples.length < 2)
+      return { ...base, percent, ...meanRates(status.progress), remainingMs: undefined };
     return {
       ...base,
       percent,
       bytesPerSecond: rate(samples, (sample) => sample.bytes),
       wireBytesPerSecond: rate(samples, (sample) => sample.wireBytes),
+      remainingMs: remaining(status.progress, samples),
     };
   }
 }

