@@ -1,7 +1,7 @@
 import type { CliIo, Command } from './command.ts';
 import { parseCommandLine } from './command.ts';
 import { connect } from './connect.ts';
-import { runRequest } from './request.ts';
+import { runRequest, timeoutOf, waitNote, waitOptions, waitUsage } from './request.ts';
 import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage } from './vehicle-options.ts';
 import { withDaemon } from './with-daemon.ts';
 
@@ -13,10 +13,15 @@ it runs, and can be updated again.
 Options:
   --ecu ID             ECU to stop; repeat it for several (default: every ECU of the vehicle)
 ${hostUsage}
-  --json               One JSON object with the answers
+${waitUsage}
+  --json               JSON lines: the answers; with --wait every status change, and the result
   -h, --help           Show this help
 
-Exit codes: 0 all stopped, 1 some not stopped, 2 called wrongly, 3 no daemon answers, 130 stopped by Ctrl-C.
+Daemons of this make answer when the ECU has been stopped; with --wait it is made sure by the status of each.
+${waitNote}
+
+Exit codes: 0 all stopped, 1 some not stopped, 2 called wrongly, 3 no daemon answers, 130 stopped by Ctrl-C. With --wait
+also 4 an ECU's job ended before it could be stopped, 5 timed out.
 An ECU that had nothing to stop answers so, and counts as not stopped.
 
 Example:
@@ -25,6 +30,7 @@ Example:
 
 const options = {
   ...hostOption,
+  ...waitOptions,
   ecu: { type: 'string', multiple: true },
   json: { type: 'boolean' },
 } as const;
@@ -32,6 +38,7 @@ const options = {
 async function run(args: readonly string[], io: CliIo): Promise<number> {
   const { values, positionals } = parseCommandLine(args, options);
   const ecuIds = ecuIdsOf(values.ecu, positionals);
+  const timeoutMs = timeoutOf(values);
   const host = hostOf(values.host, io);
   using client = await connect(host);
   return await withDaemon('abort', io, () =>
@@ -42,6 +49,10 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
         host: hostText(host),
         named: ecuIds,
         send: (requestId, call) => client.abort({ ecuIds, requestId }, call),
+        wait:
+          values.wait === true
+            ? { target: (ecuId) => ({ ecuId, version: undefined, isStopped: true }), timeoutMs }
+            : undefined,
         json: values.json ?? false,
       },
       io,

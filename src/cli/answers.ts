@@ -1,6 +1,8 @@
 import type { EcuAnswer } from '#ecu/ecu.ts';
 import type { CliIo } from './command.ts';
 import type { JobEnd } from './follow.ts';
+import type { Cause } from './outcome.ts';
+import { causeOfAnswer } from './outcome.ts';
 import { ellipsisOf, paint, styleOf } from './render-style.ts';
 import { table } from './render-table.ts';
 import { displayWidth, harmless, wrap } from './render-text.ts';
@@ -87,6 +89,7 @@ export function tellAnswers(answers: readonly EcuAnswer[], told: Told, io: CliIo
           accepted: isAccepted(answer),
           result: answer.result,
           message: answer.message,
+          cause: causeOfAnswer(answer) ?? null,
         })),
       },
       io,
@@ -103,13 +106,29 @@ export function tellAnswers(answers: readonly EcuAnswer[], told: Told, io: CliIo
     // Abort has no kinds of failure: an ECU was stopped or it was not.
     if (told.kind === 'abort') return { ecuId, ok, word: ok ? 'stopped' : 'not stopped', message };
     if (ok) return { ecuId, ok, word: 'accepted', message };
+    if (causeOfAnswer(answer) === 'vehicle_state') return { ecuId, ok, word: 'not now', message };
     return { ecuId, ok, word: 'refused', message: `${result} ${message}` };
   };
   printLines(answers.map(line), io);
 }
 
-/** Tells how the jobs ended, and which had not when the time was up. */
-export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told: Told, io: CliIo): void {
+const endWords: Readonly<Record<Cause, string>> = {
+  refused: 'refused',
+  vehicle_state: 'not now',
+  failed: 'failed',
+  came_back: 'came back',
+  aborted: 'stopped',
+};
+
+interface Ends {
+  readonly ends: readonly JobEnd[];
+  /** Which had not ended when the time was up. */
+  readonly open: readonly string[];
+  readonly exitCode: number;
+}
+
+/** Tells how the jobs ended. */
+export function tellEnds({ ends, open, exitCode }: Ends, told: Told, io: CliIo): void {
   if (told.json) {
     const ended = ends.map((end) => ({
       ecu_id: end.ecuId,
@@ -117,6 +136,7 @@ export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told:
       status: end.status.status,
       firmware_version: end.status.firmwareVersion,
       message: end.message,
+      cause: end.cause ?? null,
     }));
     const timedOut = open.map((ecuId) => ({
       ecu_id: ecuId,
@@ -124,6 +144,7 @@ export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told:
       status: null,
       firmware_version: null,
       message: 'had not ended when the time was up',
+      cause: null,
     }));
     printJson(
       {
@@ -131,6 +152,7 @@ export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told:
         request: told.kind,
         host: told.host,
         request_id: told.requestId,
+        exit_code: exitCode,
         ecus: [...ended, ...timedOut],
       },
       io,
@@ -142,7 +164,7 @@ export function tellEnds(ends: readonly JobEnd[], open: readonly string[], told:
       ...ends.map((end) => ({
         ecuId: end.ecuId,
         ok: end.ok,
-        word: end.ok ? 'done' : 'failed',
+        word: end.ok ? (told.kind === 'abort' ? 'stopped' : 'done') : endWords[end.cause ?? 'failed'],
         message: end.message,
       })),
       ...open.map((ecuId) => ({

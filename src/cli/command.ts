@@ -37,6 +37,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The command was stopped, and there is something to say about what goes on without it. */
+export class StoppedEarly extends Error {
+  override readonly name = 'StoppedEarly';
+}
+
 /** What node:util parseArgs makes of `args`; strict, and a wrong call is a UsageError. */
 export function parseCommandLine<const Options extends ParseArgsOptionsConfig>(
   args: readonly string[],
@@ -71,7 +76,7 @@ export async function runCommand(command: Command, args: readonly string[], io: 
       return exitCodes.usage;
     }
     if (io.signal.aborted) {
-      io.stderr.write(`ota ${command.name}: stopped\n`);
+      io.stderr.write(`ota ${command.name}: ${error instanceof StoppedEarly ? error.message : 'stopped'}\n`);
       return exitCodes.failed;
     }
     io.stderr.write(`ota ${command.name}: ${messageOf(error)}\n`);

@@ -30,8 +30,9 @@ Options:
   -h, --help     Show help; "ota <command> --help" shows the help of one command
   -V, --version  Show the version
 
-Exit codes: 0 done, 1 failed or refused, 2 called wrongly, 3 no daemon answers, 4 an ECU failed,
-5 timed out, 9 not let in, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed or refused, 2 called wrongly, 3 no daemon answers, 4 an ECU failed, 5 timed out,
+6 not now: the vehicle's state forbids it, 7 an ECU came back to its old release, 8 stopped by an abort, 9 not let in,
+130 stopped by Ctrl-C.
 `;
 }
 

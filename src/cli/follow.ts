@@ -1,17 +1,23 @@
 import type { EcuStatus } from '#domain/status.ts';
 import { isBusy } from '#domain/status.ts';
+import type { Cause } from './outcome.ts';
+import { causeOfEnd } from './outcome.ts';
 
 /** An ECU whose job is waited for. */
 export interface Followed {
   readonly ecuId: string;
-  /** Version it must run at the end; undefined when any will do (rollback). */
+  /** Version it must run at the end; undefined when any will do (rollback, abort). */
   readonly version: string | undefined;
+  /** Whether the job is to be stopped (abort) and not to be done. */
+  readonly isStopped?: boolean;
 }
 
 /** How an ECU's job ended. */
 export interface JobEnd {
   readonly ecuId: string;
   readonly ok: boolean;
+  /** Why not, when it is not ok. */
+  readonly cause: Cause | undefined;
   readonly status: EcuStatus;
   /** What happened, in one line; for a failure why. */
   readonly message: string;
@@ -39,20 +45,26 @@ function fingerprint(status: EcuStatus | undefined): string {
 }
 
 function judge(followed: Followed, status: EcuStatus): JobEnd {
-  const { ecuId, version } = followed;
-  const end = { ecuId, status };
-  if (status.status !== 'SUCCESS') {
-    const reason = status.failure?.reason;
+  const { ecuId, version, isStopped = false } = followed;
+  const end = { ecuId, status, ok: true, cause: undefined };
+  const runs = `runs ${status.firmwareVersion || 'a release without a version'}`;
+  const reason = status.failure?.reason ?? '';
+  const said = reason === '' ? status.status : `${status.status}: ${reason}`;
+  if (isStopped) {
+    if (status.status === 'ABORTED') return { ...end, message: runs };
     return {
       ...end,
       ok: false,
-      message: reason === undefined || reason === '' ? status.status : `${status.status}: ${reason}`,
+      cause: 'failed',
+      message: `${said}; it had ended before it could be stopped`,
     };
   }
+  if (status.status !== 'SUCCESS') return { ...end, ok: false, cause: causeOfEnd(status), message: said };
   if (version !== undefined && status.firmwareVersion !== version) {
-    return { ...end, ok: false, message: `SUCCESS, but it runs ${status.firmwareVersion}, not ${version}` };
+    const message = `SUCCESS, but it ${runs}, not ${version}`;
+    return { ...end, ok: false, cause: 'failed', message };
   }
-  return { ...end, ok: true, message: `runs ${status.firmwareVersion || 'a release without a version'}` };
+  return { ...end, message: runs };
 }
 
 /** Tells from Status answers when the jobs that a request started have ended, and how. */

@@ -18,8 +18,10 @@ function graphemeWidth(grapheme: string): number {
 
 /** Terminal columns that `text` takes; it must hold no control characters. */
 export function displayWidth(text: string): number {
-  // Nearly all text is plain ASCII, and then its length is its width.
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  // Of nearly all text the length is its width: ASCII, Latin, arrows, and what frames and bars are drawn with.
+  if (/^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u2026\u2190-\u21ff\u2500-\u259f\u25b6\u2713]*$/.test(text)) {
+    return text.length;
+  }
   return graphemes(text).reduce((sum, grapheme) => sum + graphemeWidth(grapheme), 0);
 }
 

@@ -5,11 +5,14 @@ import type { CallContext, EcuAnswer } from '#ecu/ecu.ts';
 import type { RequestKind } from './answers.ts';
 import { acceptedIds, completeAnswers, tellAnswers, tellEnds } from './answers.ts';
 import type { CliIo } from './command.ts';
+import { StoppedEarly, UsageError } from './command.ts';
+import { gravest } from './exit-codes.ts';
 import type { Followed } from './follow.ts';
 import { Follow } from './follow.ts';
+import { causeOfAnswer, exitCodeOf } from './outcome.ts';
 import { askStatus, poll } from './poll.ts';
 import { statusSink } from './status-sink.ts';
-import { vehicleExitCodes } from './vehicle-options.ts';
+import { secondsOf, vehicleExitCodes } from './vehicle-options.ts';
 import { VehicleView } from './vehicle-view.ts';
 
 /** A fan-out waits for silent children at every hop before it answers for them. */
@@ -18,11 +21,27 @@ const requestBudgetMs = 30_000;
 /** Options of the requests that can be waited for. */
 export const waitOptions = { wait: { type: 'boolean' }, timeout: { type: 'string' } } as const;
 
+/** What becomes of a request that is no longer waited for. */
+const stillRunning: Readonly<Record<RequestKind, string>> = {
+  update: 'no longer waiting; the update goes on: ota status --watch shows it, ota abort stops it',
+  rollback: 'no longer waiting; the rollback goes on: ota status --watch shows it',
+  abort: 'no longer waiting; the abort goes on: ota status --watch shows it',
+};
+
 /** What help says about them. */
 export const waitUsage = `  --wait               Show the status until every ECU that accepted has ended, through restarts of daemons
   --timeout SECONDS    With --wait: give up after this long (default 3600; 0 is never)`;
 
-export const defaultTimeout = '3600';
+/** What help says about being stopped while waiting. */
+export const waitNote = 'Ctrl-C while waiting ends the waiting only: what the vehicle has accepted goes on.';
+
+const defaultTimeout = '3600';
+
+/** How long to wait at most, in milliseconds; 0 is for ever. Errors: UsageError. */
+export function timeoutOf({ wait, timeout }: { readonly wait?: boolean; readonly timeout?: string }): number {
+  if (timeout !== undefined && wait !== true) throw new UsageError('--timeout needs --wait');
+  return secondsOf(timeout ?? defaultTimeout, 'timeout', 0);
+}
 
 /** One request to the vehicle, and how to tell what becomes of it. */
 export interface VehicleRequest {
@@ -33,7 +52,7 @@ export interface VehicleRequest {
   readonly named: readonly string[];
   readonly send: (requestId: string, call: CallContext) => Promise<readonly EcuAnswer[]>;
   /** What to wait for; undefined when the answers are all that is wanted. */
-  readonly wait?: { readonly targets: readonly Followed[]; readonly timeoutMs: number } | undefined;
+  readonly wait?: { readonly target: (ecuId: string) => Followed; readonly timeoutMs: number } | undefined;
   readonly json: boolean;
 }
 
@@ -42,19 +61,42 @@ export async function runRequest(request: VehicleRequest, io: CliIo): Promise<nu
   const { client, kind, host, json, wait } = request;
   const told = { kind, host, json, requestId: `cli-${randomUUID()}` };
   const before = wait === undefined ? [] : await knownStatus(client, io.signal);
-  const call = { signal: io.signal, budgetMs: requestBudgetMs };
-  const answers = completeAnswers(request.named, await request.send(told.requestId, call));
+  const answers = completeAnswers(request.named, await send(request, told.requestId, io));
   tellAnswers(answers, told, io);
   const accepted = acceptedIds(answers);
-  const refused = accepted.length < answers.length || answers.length === 0;
-  const answered = refused ? vehicleExitCodes.failed : vehicleExitCodes.ok;
-  if (wait === undefined || accepted.length === 0) return answered;
-  const targets = wait.targets.filter((target) => accepted.includes(target.ecuId));
-  const follow = new Follow(targets, before, Date.now());
+  const held = answers.flatMap((answer) => {
+    const cause = causeOfAnswer(answer);
+    return cause === undefined ? [] : [exitCodeOf[cause]];
+  });
+  if (answers.length === 0) held.push(vehicleExitCodes.failed);
+  if (wait === undefined || accepted.length === 0) return gravest(held);
+  const follow = new Follow(accepted.map(wait.target), before, Date.now());
   await awaitEnds(request, follow, wait.timeoutMs, io);
-  tellEnds(follow.ends, follow.open, told, io);
-  if (follow.ends.some((end) => !end.ok)) return vehicleExitCodes.ecuFailed;
-  return follow.open.length > 0 ? vehicleExitCodes.timedOut : answered;
+  const { ends, open } = follow;
+  held.push(...ends.flatMap(({ cause }) => (cause === undefined ? [] : [exitCodeOf[cause]])));
+  if (open.length > 0) held.push(vehicleExitCodes.timedOut);
+  const exitCode = gravest(held);
+  tellEnds({ ends, open, exitCode }, told, io);
+  return exitCode;
+}
+
+async function send(
+  { kind, send }: VehicleRequest,
+  requestId: string,
+  io: CliIo,
+): Promise<readonly EcuAnswer[]> {
+  try {
+    return await send(requestId, { signal: io.signal, budgetMs: requestBudgetMs });
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+    // Nobody can tell how far it came.
+    throw new StoppedEarly(
+      `stopped before the vehicle answered: the ${kind} may have begun; see ota status`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** What the ECUs say before the request, as far as the daemon knows it. */
@@ -82,7 +124,7 @@ async function awaitEnds(
       if (follow.open.length === 0) return;
     }
   } catch (error) {
-    io.signal.throwIfAborted();
+    if (io.signal.aborted) throw new StoppedEarly(stillRunning[request.kind], { cause: error });
     if (timeUp?.aborted !== true) throw error;
   } finally {
     sink.close();

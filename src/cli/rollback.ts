@@ -1,8 +1,8 @@
 import type { CliIo, Command } from './command.ts';
 import { parseCommandLine, UsageError } from './command.ts';
 import { connect } from './connect.ts';
-import { defaultTimeout, runRequest, waitOptions, waitUsage } from './request.ts';
-import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './vehicle-options.ts';
+import { runRequest, timeoutOf, waitNote, waitOptions, waitUsage } from './request.ts';
+import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage } from './vehicle-options.ts';
 import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota rollback --ecu ID [--ecu ID ...] [options]
@@ -22,8 +22,11 @@ ${waitUsage}
   --json               JSON lines: the answers; with --wait every status change, and the result
   -h, --help           Show this help
 
+${waitNote}
+
 Exit codes: 0 all accepted (with --wait: all back; with --dry-run: would be taken), 1 some refused,
-2 called wrongly, 3 no daemon answers, 4 an ECU failed (--wait), 5 timed out (--wait), 130 stopped by Ctrl-C.
+2 called wrongly, 3 no daemon answers, 6 not now: the vehicle's state forbids it, 130 stopped by Ctrl-C. With --wait
+also 4 an ECU failed, 5 timed out.
 
 Examples:
   ota rollback --ecu camera --wait
@@ -55,8 +58,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
     throw new UsageError('--ecu-info and --options are for --dry-run');
   }
   if (ecuIds.length === 0) throw new UsageError('name the ECUs with --ecu');
-  if (values.timeout !== undefined && values.wait !== true) throw new UsageError('--timeout needs --wait');
-  const timeoutMs = secondsOf(values.timeout ?? defaultTimeout, 'timeout', 0);
+  const timeoutMs = timeoutOf(values);
   const host = hostOf(values.host, io);
   using client = await connect(host);
   return await withDaemon('rollback', io, () =>
@@ -69,7 +71,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
         send: (requestId, call) => client.rollback({ ecuIds, requestId }, call),
         wait:
           values.wait === true
-            ? { targets: ecuIds.map((ecuId) => ({ ecuId, version: undefined })), timeoutMs }
+            ? { target: (ecuId) => ({ ecuId, version: undefined }), timeoutMs }
             : undefined,
         json,
       },

@@ -5,9 +5,9 @@ import { parseCommandLine, UsageError } from './command.ts';
 import { connect } from './connect.ts';
 import { cookiesVariable, readCookies } from './cookies.ts';
 import { readSource } from './read-source.ts';
-import { defaultTimeout, runRequest, waitOptions, waitUsage } from './request.ts';
+import { runRequest, timeoutOf, waitNote, waitOptions, waitUsage } from './request.ts';
 import { parseRequestFile } from './request-file.ts';
-import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage, secondsOf } from './vehicle-options.ts';
+import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage } from './vehicle-options.ts';
 import { withDaemon } from './with-daemon.ts';
 
 const usage = `Usage: ota update (--ecu ID ... | --all) --version V --url URL [options]
@@ -32,8 +32,11 @@ ${waitUsage}
   --json               JSON lines: the answers; with --wait every status change, and the result
   -h, --help           Show this help
 
+${waitNote}
+
 Exit codes: 0 all accepted (with --wait: all run the wanted version), 1 some refused, 2 called wrongly,
-3 no daemon answers, 4 an ECU failed (--wait), 5 timed out (--wait), 130 stopped by Ctrl-C.
+3 no daemon answers, 6 not now: the vehicle's state forbids it, 130 stopped by Ctrl-C. With --wait also 4 an ECU failed,
+5 timed out, 7 an ECU came back to its old release by itself, 8 stopped by an abort.
 
 Examples:
   ota update --ecu main --ecu camera --version 2.0 --url http://10.0.0.9:8080/2.0/ --wait
@@ -110,8 +113,7 @@ async function allEcuIds(client: OtaClient, signal: AbortSignal): Promise<readon
 async function run(args: readonly string[], io: CliIo): Promise<number> {
   const { values, positionals } = parseCommandLine(args, options);
   const ecuIds = ecuIdsOf(values.ecu, positionals);
-  if (values.timeout !== undefined && values.wait !== true) throw new UsageError('--timeout needs --wait');
-  const timeoutMs = secondsOf(values.timeout ?? defaultTimeout, 'timeout', 0);
+  const timeoutMs = timeoutOf(values);
   const host = hostOf(values.host, io);
   const wish =
     values.request === undefined
@@ -130,7 +132,16 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
         host: hostText(host),
         named: entries.map((entry) => entry.ecuId),
         send: (requestId, call) => client.update({ entries, requestId }, call),
-        wait: values.wait === true ? { targets: entries, timeoutMs } : undefined,
+        wait:
+          values.wait === true
+            ? {
+                target: (ecuId) => ({
+                  ecuId,
+                  version: entries.find((entry) => entry.ecuId === ecuId)?.version,
+                }),
+                timeoutMs,
+              }
+            : undefined,
         json: values.json ?? false,
       },
       io,

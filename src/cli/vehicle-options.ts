@@ -12,6 +12,12 @@ export const vehicleExitCodes = {
   ecuFailed: 4,
   /** With `--wait`: not every ECU ended in time. */
   timedOut: 5,
+  /** Kept back by the state of the vehicle only. */
+  blocked: 6,
+  /** With `--wait`: an ECU came back to its old release by itself. */
+  cameBack: 7,
+  /** With `--wait`: the job of an ECU was stopped by an abort. */
+  aborted: 8,
   /** The console did not let the caller in. */
   notLetIn: 9,
 } as const;

@@ -81,13 +81,20 @@ test('a refusal is told with its reason and ends with 1, as does an ECU that is 
       host: peer.address,
       request_id: '',
       ecus: [
-        { ecu_id: 'main', accepted: true, result: 'NO_FAILURE', message: '' },
-        { ecu_id: 'camera', accepted: false, result: 'RECOVERABLE', message: 'E201: busy: it updates' },
+        { ecu_id: 'main', accepted: true, result: 'NO_FAILURE', message: '', cause: null },
+        {
+          ecu_id: 'camera',
+          accepted: false,
+          result: 'RECOVERABLE',
+          message: 'E201: busy: it updates',
+          cause: 'refused',
+        },
         {
           ecu_id: 'radar',
           accepted: false,
           result: 'RECOVERABLE',
           message: 'the daemon did not answer for this ECU; it may not know it',
+          cause: 'refused',
         },
       ],
     },
@@ -232,18 +239,26 @@ test('--wait ends with 4 when an ECU fails, with its reason; --json tells answer
   const objects = stdout
     .trimEnd()
     .split('\n')
-    .map((line): { type: string; ecus: unknown } => JSON.parse(line));
+    .map((line): { type: string; ecus: unknown; exit_code?: number } => JSON.parse(line));
   assert.equal(objects[0]?.type, 'answers');
   assert.ok(objects.slice(1, -1).every(({ type }) => type === 'status') && objects.length > 3);
-  assert.deepEqual(objects.at(-1)?.type, 'result');
+  assert.deepEqual([objects.at(-1)?.type, objects.at(-1)?.exit_code], ['result', 4]);
   assert.deepEqual(objects.at(-1)?.ecus, [
-    { ecu_id: 'main', outcome: 'succeeded', status: 'SUCCESS', firmware_version: '2.0', message: 'runs 2.0' },
+    {
+      ecu_id: 'main',
+      outcome: 'succeeded',
+      status: 'SUCCESS',
+      firmware_version: '2.0',
+      message: 'runs 2.0',
+      cause: null,
+    },
     {
       ecu_id: 'camera',
       outcome: 'failed',
       status: 'FAILURE',
       firmware_version: '1.0',
       message: 'FAILURE: E100: no route to the image server',
+      cause: 'failed',
     },
   ]);
 });
@@ -272,6 +287,8 @@ test('Ctrl-C while waiting ends with 130 and leaves the update alone', async (t)
   const run = startOta(t, ['update', '--ecu', 'main', ...release, '--wait', '--host', peer.address]);
   await run.waitFor(/UPDATING/);
   run.child.kill('SIGINT');
-  assert.equal((await run.end).code, 130);
+  const { code, stderr } = await run.end;
+  assert.equal(code, 130);
+  assert.match(stderr, /^ota update: no longer waiting; the update goes on: .*ota abort stops it\n$/);
   assert.equal(aborts, 0);
 });

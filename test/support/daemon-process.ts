@@ -43,6 +43,8 @@ export interface DaemonLife {
 /** One ECU's daemon as a real process, and the client that talks to it. */
 export class DaemonProcess {
   readonly client: OtaClient;
+  /** `127.0.0.1:port`. */
+  readonly address: string;
   readonly #setting: DaemonSetting;
   #child: ReturnType<typeof spawn> | undefined;
   #stopped = false;
@@ -51,6 +53,7 @@ export class DaemonProcess {
 
   private constructor(setting: DaemonSetting, port: number) {
     this.#setting = setting;
+    this.address = `127.0.0.1:${port}`;
     this.client = new OtaClient({ host: '127.0.0.1', port });
   }
 
