@@ -27,8 +27,9 @@ function keepCompiled(): void {
   }
 }
 
-/** The second signal does not wait for an orderly end. */
+/** The second signal does not wait for an orderly end. SIGHUP ends nothing: diagnostics read their campaigns again. */
 function stopOnSignals(): void {
+  process.on('SIGHUP', () => {});
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(1);

@@ -81,7 +81,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const { rebootWaitLimitMs, requestTimeoutMs } = options.children;
     const underWay = new RequestsUnderWay();
     const reboot = createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode));
-    const { local, begin, isAlive } = await openLocalEcu(stack, {
+    const { local, begin, isAlive, blackBoxes } = await openLocalEcu(stack, {
       config,
       otaclientVersion: await ownVersion(),
       log,
@@ -134,7 +134,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     manager.ready(isAlive);
     begin();
     await openConsole(stack, { config, store, log });
-    await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, log);
+    await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, blackBoxes, log);
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');

@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '#config/load.ts';
+import type { ToldBlackBox } from '#diagnostics/black-box-source.ts';
 import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { SignalSources } from '#diagnostics/sources/signal-sources.ts';
@@ -13,6 +14,7 @@ export async function openDiagnostics(
   store: StatusStore,
   signals: SignalStore,
   sources: SignalSources,
+  blackBoxes: () => Promise<readonly ToldBlackBox[]>,
   log: Log,
 ): Promise<void> {
   const { ecuInfo, options } = config;
@@ -28,6 +30,7 @@ export async function openDiagnostics(
       store: signals,
       sources,
       needsLink: () => store.overview().needsNetwork,
+      blackBoxes,
       log,
     });
   } catch (error) {
@@ -35,6 +38,9 @@ export async function openDiagnostics(
     return;
   }
   stack.use(pipeline);
+  const reload = (): void => void pipeline.reload();
+  process.on('SIGHUP', reload);
+  stack.defer(() => void process.off('SIGHUP', reload));
   const take = (): void => pipeline.take(store.report()?.ecus ?? []);
   stack.defer(store.subscribe(take));
   take();

@@ -17,6 +17,8 @@ import { resetPlaces } from '#host/last-reset.ts';
 import { kernelBootId, systemCourse } from '#host/system-state.ts';
 import { defaultWorkerCount } from '#host/worker-crew.ts';
 import { defaultTuning } from '#net/http-tuning.ts';
+import type { BlackBox } from '#update/black-box/record.ts';
+import { readBlackBoxes } from '#update/black-box/store.ts';
 import { EcuActor } from '#update/ecu-actor.ts';
 import { createEcuSteps } from '#update/ecu-steps.ts';
 import { UpdateEngine } from '#update/engine.ts';
@@ -43,6 +45,8 @@ export interface OpenedEcu {
   readonly begin: () => void;
   /** False when nothing but a new start of the daemon helps. */
   readonly isAlive: () => boolean;
+  /** The black boxes that the running release keeps, oldest first. */
+  readonly blackBoxes: () => Promise<readonly BlackBox[]>;
 }
 
 /**
@@ -55,7 +59,8 @@ export async function openLocalEcu(stack: AsyncDisposableStack, wiring: LocalEcu
   const { ecuId } = config.ecuInfo;
   const broken = (failure: OtaFailure): OpenedEcu => {
     log.error({ err: failure }, 'this ECU takes no updates');
-    return { local: new BrokenEcu(ecuId, otaclientVersion, failure), begin: () => {}, isAlive: () => true };
+    const local = new BrokenEcu(ecuId, otaclientVersion, failure);
+    return { local, begin: () => {}, isAlive: () => true, blackBoxes: async () => [] };
   };
   if (config.problem !== undefined) return broken(configurationFailure(config.problem.message));
   const state = config.options.state.directory;
@@ -140,7 +145,12 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
     new MachineEcu({ id: config.ecuInfo.ecuId, otaclientVersion, actor, running, slots, allowRollback }),
   );
   logStatus(ecu, actor, wiring);
-  return { local: ecu, begin: () => actor.start(), isAlive: () => actor.isAlive };
+  return {
+    local: ecu,
+    begin: () => actor.start(),
+    isAlive: () => actor.isAlive,
+    blackBoxes: async () => (await slots.withArchive('current', 'read', readBlackBoxes)).boxes,
+  };
 }
 
 /** With boot control `directory` a start of the daemon is a boot. */

@@ -1,6 +1,7 @@
 import { formatProblem } from '#config/config-error.ts';
 import { readConfigFile } from '#config/config-file.ts';
-import type { Campaign } from '#diagnostics/campaign/campaign.ts';
+import type { Campaign, Trigger } from '#diagnostics/campaign/campaign.ts';
+import { maxCampaignBytes } from '#diagnostics/campaign/campaign-files.ts';
 import { parseCampaign } from '#diagnostics/campaign/parse-campaign.ts';
 import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 
@@ -20,7 +21,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   if (positionals.length === 0) throw new UsageError('a file is needed');
   let good = true;
   for (const file of positionals) {
-    const read = await readConfigFile(file);
+    const read = await readConfigFile(file, maxCampaignBytes);
     const parsed = read.ok
       ? parseCampaign(read.text, file)
       : { ok: false as const, problems: [read.problem] };
@@ -42,12 +43,23 @@ function summary(file: string, campaign: Campaign): string {
     `${file}: campaign ${id}, priority ${priority}, from ${from} until ${to}`,
     ...signals.map(({ path, sampling }) => `  signal   ${path}  ${sampling.mode}`),
     ...triggers.map(({ name, cause }) => {
-      const what =
-        cause.on === 'condition' ? cause.text : cause.on === 'update' ? cause.states.join(', ') : 'failure';
-      return `  trigger  ${name}  ${what}`;
+      return `  trigger  ${name}  ${causeText(cause)}`;
     }),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function causeText(cause: Trigger['cause']): string {
+  switch (cause.on) {
+    case 'condition':
+      return cause.text;
+    case 'update':
+      return cause.states.join(', ');
+    case 'trouble_codes':
+      return `a new trouble code in ${cause.path}`;
+    case 'failure':
+      return 'failure';
+  }
 }
 
 export const campaignCheckCommand: Command = {

@@ -11,7 +11,7 @@ export type ConfigText =
   | { readonly ok: false; readonly problem: ConfigProblem };
 
 /** Reads a configuration file as UTF-8. Never throws: whatever is wrong with the file is the problem it returns. */
-export async function readConfigFile(file: string): Promise<ConfigText> {
+export async function readConfigFile(file: string, maxBytes = maxConfigFileBytes): Promise<ConfigText> {
   const refuse = (code: ConfigProblem['code'], what: string, mend: string): ConfigText => ({
     ok: false,
     problem: { code, file, line: undefined, column: undefined, key: '', what, mend },
@@ -23,16 +23,16 @@ export async function readConfigFile(file: string): Promise<ConfigText> {
     if (!(await handle.stat()).isFile()) {
       return refuse('file_unreadable', 'is not a regular file', 'put the configuration file there');
     }
-    bytes = await readCapped(handle);
+    bytes = await readCapped(handle, maxBytes);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     if (code === 'ENOENT' || code === 'ENOTDIR')
       return refuse('file_missing', 'does not exist', 'create it, or name another file');
     return refuse('file_unreadable', `cannot be read (${code})`, 'check its permissions and the disk');
   }
-  if (bytes.length > maxConfigFileBytes) {
+  if (bytes.length > maxBytes) {
     const mend = 'check that it is the right file, and take out what does not belong there';
-    return refuse('file_too_large', `is larger than ${maxConfigFileBytes} bytes`, mend);
+    return refuse('file_too_large', `is larger than ${maxBytes} bytes`, mend);
   }
   try {
     return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
@@ -42,8 +42,8 @@ export async function readConfigFile(file: string): Promise<ConfigText> {
 }
 
 /** Reads one byte beyond the cap at most: enough to tell that the file is too large. */
-async function readCapped(handle: FileHandle): Promise<Buffer> {
-  const buffer = Buffer.alloc(maxConfigFileBytes + 1);
+async function readCapped(handle: FileHandle, maxBytes: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
   while (length < buffer.length) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);

@@ -23,7 +23,9 @@ export const diagnosticsOptions = z
         .array(absolutePath, wrongFiles)
         .max(64, wrongFiles)
         .default([])
-        .describe('files of collection campaigns, beside the built-in one that records every update'),
+        .describe(
+          'files of collection campaigns, and directories of them, beside the built-in one that records every update; read again when they change',
+        ),
       host_interval_ms: ms(10_000, 'interval of measuring processor, memory, disk and temperature', 100),
       spool_bytes: int(
         67_108_864,

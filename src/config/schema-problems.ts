@@ -12,7 +12,7 @@ export interface SchemaProblem {
 
 /** What `schema` refuses in `value`, one problem per place. Values of keys that `isSecret` names are not shown. */
 export function schemaProblems(
-  error: z.core.$ZodError,
+  error: Pick<z.core.$ZodError, 'issues'>,
   value: unknown,
   isSecret: (path: KeyPath) => boolean = () => false,
 ): readonly SchemaProblem[] {

@@ -16,8 +16,10 @@ export interface SourceStatus {
 /** How one campaign fares. Counts are since the daemon began. */
 export interface CampaignStatus {
   readonly id: string;
-  /** One word: active, waiting for its start, expired, broken. */
-  readonly state: string;
+  /** `active`; `waiting` for its start; `expired`; `broken` when its file was never good. */
+  readonly state: 'active' | 'waiting' | 'expired' | 'broken';
+  /** What is wrong with its file as it is now; empty when nothing is. */
+  readonly problem: string;
   /** Values that were kept. */
   readonly samples: number;
   /** Values that its budget or their datatype did not allow. */

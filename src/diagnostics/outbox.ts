@@ -1,5 +1,6 @@
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
+import { builtInCampaign } from './campaign/default-campaign.ts';
 import type { ClockJump } from './clock/clock-watch.ts';
 import { SystemVehicleClock } from './clock/vehicle-clock.ts';
 import type { DiagnosticsStatus } from './diagnostics-status.ts';
@@ -30,7 +31,6 @@ export type OutboxStatus = Omit<DiagnosticsStatus, 'sources' | 'campaigns'>;
 /** Encoded bytes that wait in memory while the disk takes nothing. */
 const memoryBytes = 1024 * 1024;
 const retryMs = 5000;
-const builtInCampaign = 'ota';
 const tellEveryMs = 10_000;
 const dayMs = 24 * 3600 * 1000;
 /** New segments stay so far below what the receiver refused, since the last block may go beyond the limit. */
@@ -107,19 +107,15 @@ export class Outbox implements AsyncDisposable {
     return outbox;
   }
 
-  /** Stores messages of a campaign; what cannot be stored is counted. */
-  append(priority: Priority, messages: readonly Message[], campaign: string): void {
-    const drop = (): void => {
-      this.#droppedSamples += valuesIn(messages);
-    };
-    // A promise in any case, whatever cannot be encoded.
-    void Promise.try(() => this.#spool.append(priority, messages, campaign)).then(
-      (stored) => stored || drop(),
-      (error: unknown) => {
-        drop();
-        this.#options.log.error({ err: error, campaign }, 'values could not be encoded');
-      },
-    );
+  /** Stores messages of a campaign; resolves with whether it did, and never rejects: what cannot be stored is counted. */
+  async append(priority: Priority, messages: readonly Message[], campaign: string): Promise<boolean> {
+    try {
+      if (await this.#spool.append(priority, messages, campaign)) return true;
+    } catch (error) {
+      this.#options.log.error({ err: error, campaign }, 'values could not be encoded');
+    }
+    this.#droppedSamples += valuesIn(messages);
+    return false;
   }
 
   /** An update of this ECU begins or has ended: its results are kept whatever room is needed. */
@@ -161,7 +157,7 @@ export class Outbox implements AsyncDisposable {
       ts: BigInt(this.#clock.wallMs()) * 1000n,
       value: { item: { double: seconds } },
     };
-    this.append('critical', [{ item: { SpecifiedTimeStampedRecord: record } }], builtInCampaign);
+    void this.append('critical', [{ item: { SpecifiedTimeStampedRecord: record } }], builtInCampaign);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,13 +3,16 @@ import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
 import { type EcuStatus, isBusy, type OtaStatus } from '#domain/status.ts';
 import { readAtMost, writeDurably } from '#host/durable-file.ts';
-import type { Campaign } from './campaign/campaign.ts';
-import { defaultCampaign } from './campaign/default-campaign.ts';
-import { loadCampaigns } from './campaign/load-campaigns.ts';
-import { CampaignRunner } from './campaign/runner.ts';
+import { BlackBoxSource, type ToldBlackBox } from './black-box-source.ts';
+import { CampaignFiles } from './campaign/campaign-files.ts';
+import { CampaignMemory } from './campaign/campaign-memory.ts';
+import { CampaignSet } from './campaign/campaign-set.ts';
+import { builtInCampaign, defaultCampaign } from './campaign/default-campaign.ts';
 import type { DiagnosticsStatus } from './diagnostics-status.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
 import { systemClock } from './signals/clock.ts';
+import { ecuNames } from './signals/ecu-name.ts';
+import { ecuRoot } from './signals/overlay.ts';
 import { diagnosticsPaths } from './signals/overlay-diagnostics.ts';
 import type { SignalStore } from './signals/signal-store.ts';
 import { HostSource } from './sources/host-source.ts';
@@ -30,11 +33,15 @@ export interface PipelineOptions {
   readonly sources: SignalSources;
   /** Whether an update of any ECU of the vehicle needs the way out now. */
   readonly needsLink: () => boolean;
+  /** The black boxes that this ECU keeps, oldest first. */
+  readonly blackBoxes: () => Promise<readonly ToldBlackBox[]>;
   readonly log: Log;
 }
 
 /** Periods, heartbeats and windows end no later than this after their time. */
 const tickMs = 500;
+/** A changed file of a campaign is found no later than this. */
+const campaignsMs = 2000;
 const maxStatusBytes = 64;
 
 /**
@@ -48,7 +55,10 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #own: SignalSource[] = [];
   #outbox: Outbox | undefined;
-  #runners: readonly CampaignRunner[] = [];
+  readonly #files: CampaignFiles;
+  #campaigns: CampaignSet | undefined;
+  #blackBoxes: BlackBoxSource | undefined;
+  #loading: Promise<void> | undefined;
   /** Status of this ECU at the last look; at first, what the last life of the daemon left. */
   #last = '';
   #softwareVersion = '';
@@ -58,6 +68,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     this.store = options.store;
     this.#update = new UpdateSource(this.store, systemClock, options.ecuIds);
     this.#own.push(this.#stack.use(this.#update));
+    this.#files = new CampaignFiles(options.options.campaigns);
   }
 
   /** Errors: those of the file system, when the spool cannot be opened. */
@@ -84,10 +95,19 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       // The next start then records this status once more.
     });
     const now = systemClock.now();
-    for (const runner of this.#runners) {
-      if (isFailure(own.status)) runner.event({ kind: 'failure' }, now);
-      else runner.event({ kind: 'update', state: own.status }, now);
+    if (!isFailure(own.status)) this.#campaigns?.event({ kind: 'update', state: own.status }, now);
+    else {
+      this.#campaigns?.event({ kind: 'failure' }, now);
+      void this.#blackBoxes?.look();
     }
+  }
+
+  /** Takes the files of campaigns as they are now. Never throws: what is wrong with one is logged, and told by `status`. */
+  async reload(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    await this.#loading;
   }
 
   /** How everything in here fares, at this moment. */
@@ -96,7 +116,7 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     return {
       ...(this.#outbox?.status ?? noOutbox),
       sources: [...this.#own.map((source) => source.state()), ...sources.states()],
-      campaigns: this.#runners.map((runner) => runner.state()),
+      campaigns: this.#campaigns?.states ?? [],
     };
   }
 
@@ -110,11 +130,12 @@ export class DiagnosticsPipeline implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { options, stateDirectory, ecuId, log } = this.#options;
+    const { options, stateDirectory, ecuId, ecuIds, log } = this.#options;
+    const directory = join(stateDirectory, 'diagnostics');
     const outbox = this.#stack.use(
       await Outbox.open({
         ...this.#options,
-        directory: join(stateDirectory, 'diagnostics'),
+        directory,
         softwareVersion: () => this.#softwareVersion,
         units: (campaign) => this.#unitsOf(campaign),
       }),
@@ -127,51 +148,51 @@ export class DiagnosticsPipeline implements AsyncDisposable {
       disk: stateDirectory,
     });
     this.#own.push(host);
-    const campaigns = [
-      defaultCampaign(this.#update.paths, host.paths, diagnosticsPaths),
-      ...(await loadCampaigns(options.campaigns, Date.now(), log)),
-    ];
-    this.#runners = campaigns.map((campaign) => this.#runner(campaign, outbox));
+    const memory = this.#stack.use(await CampaignMemory.open(join(directory, 'campaigns.json'), log));
+    const campaigns = new CampaignSet(defaultCampaign(this.#update.paths, host.paths, diagnosticsPaths), {
+      datatypeOf: (path) => this.store.datatypeOf(path),
+      values: this.store,
+      store: ({ priority, messages }, id) => void outbox.append(priority, messages, id),
+      memory,
+      now: systemClock.now,
+      unixNow: Date.now,
+      log,
+    });
+    this.#campaigns = campaigns;
     // Before the spool closes.
-    this.#stack.defer(() => {
-      for (const runner of this.#runners) {
-        runner.settle(systemClock.now());
-        runner.flush();
-      }
-    });
-    this.#stack.defer(
-      this.store.subscribe((path, value) => {
-        for (const runner of this.#runners) runner.accept(path, value);
-      }),
-    );
+    this.#stack.defer(() => campaigns.finish());
+    await this.#load();
+    this.#stack.defer(this.store.subscribe((path, value) => campaigns.accept(path, value)));
     this.#every(tickMs, () => {
-      const now = systemClock.now();
-      for (const runner of this.#runners) runner.advance(now);
+      if (campaigns.advance(systemClock.now())) this.#want();
     });
+    if (options.campaigns.length > 0) this.#every(campaignsMs, () => void this.reload());
     this.#stack.use(host).start(options.hostIntervalMs);
-    this.#options.sources.want(
-      'campaigns',
-      this.#runners.flatMap(({ paths }) => paths),
-    );
+    this.#want();
+    this.#blackBoxes = new BlackBoxSource({
+      directory,
+      path: `${ecuRoot}.${ecuNames(ecuIds).get(ecuId) ?? 'Ecu'}.BlackBox`,
+      read: this.#options.blackBoxes,
+      store: async (message) => outbox.append('critical', [message], builtInCampaign),
+    });
+    void this.#stack.use(this.#blackBoxes).look();
     this.#options.sources.want('uploads', outbox.paths);
   }
 
-  #runner(campaign: Campaign, outbox: Outbox): CampaignRunner {
-    return new CampaignRunner(campaign, {
-      datatypeOf: (path) => this.store.datatypeOf(path),
-      values: this.store,
-      store: ({ priority, messages }) => outbox.append(priority, messages, campaign.id),
-    });
+  async #load(): Promise<void> {
+    const files = await this.#files.look();
+    if (this.#campaigns?.load(files) === true) this.#want();
+  }
+
+  #want(): void {
+    this.#options.sources.want('campaigns', this.#campaigns?.paths ?? []);
   }
 
   #unitsOf(campaign: string): Record<string, string> {
     const units: Record<string, string> = {};
-    for (const runner of this.#runners) {
-      if (runner.state().id !== campaign) continue;
-      for (const path of runner.paths) {
-        const unit = this.store.unitOf(path);
-        if (unit !== undefined) units[path] = unit;
-      }
+    for (const path of this.#campaigns?.pathsOf(campaign) ?? []) {
+      const unit = this.store.unitOf(path);
+      if (unit !== undefined) units[path] = unit;
     }
     return units;
   }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { loadConfig } from '#config/load.ts';
 import { readContainer } from '#diagnostics/messages/container.ts';
 import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
-import { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
+import { DiagnosticsPipeline, type PipelineOptions } from '#diagnostics/pipeline.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { SignalSources } from '#diagnostics/sources/signal-sources.ts';
@@ -39,10 +40,15 @@ function status(change: Partial<EcuStatus>): EcuStatus {
   };
 }
 
-async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsPipeline> {
+async function pipeline(
+  t: TestContext,
+  directory: string,
+  change: { campaigns?: readonly string[]; blackBoxes?: PipelineOptions['blackBoxes'] } = {},
+): Promise<DiagnosticsPipeline> {
   const { options } = await loadConfig({ env: {}, cwd: await scratchDirectory(t) });
+  const { campaigns = [], blackBoxes = async () => [] } = change;
   return DiagnosticsPipeline.open({
-    options: { ...options.diagnostics, hostIntervalMs: 20 },
+    options: { ...options.diagnostics, hostIntervalMs: 20, campaigns },
     stateDirectory: directory,
     ecuId: 'ecu-7',
     ecuIds: ['ecu-7'],
@@ -50,6 +56,7 @@ async function pipeline(t: TestContext, directory: string): Promise<DiagnosticsP
     store: new SignalStore(),
     sources: new SignalSources([]),
     needsLink: () => false,
+    blackBoxes,
     log: { info() {}, warn() {}, error() {} },
   });
 }
@@ -112,6 +119,75 @@ describe('the diagnostics of an ECU', () => {
       ({ signal, from }) => signal.endsWith('FailureReason') && from === 'Snapshot',
     );
     assert.equal(snapshots.length, 1);
+  });
+
+  it('hold each black box once, also one that is completed only after the failure was told', async (t) => {
+    const directory = await scratchDirectory(t);
+    const boxes = [
+      { id: '20260101-000000-aaaa', at: 1_767_225_600_000, complete: true, cause: 'probe_failed' },
+    ];
+    const blackBoxes: PipelineOptions['blackBoxes'] = async () => boxes;
+    const failure = { type: 'RECOVERABLE', reason: 'E100: why', traceback: '' } as const;
+    for (let life = 0; life < 2; life++) {
+      await using one = await pipeline(t, directory, { blackBoxes });
+      one.take([status({ status: 'FAILURE', failure })]);
+    }
+    boxes.push({ id: '20260102-000000-bbbb', at: 1_767_312_000_000, complete: false, cause: 'unknown' });
+    await (await pipeline(t, directory, { blackBoxes }))[Symbol.asyncDispose]();
+    boxes[1] = { ...boxes[1], complete: true } as never;
+    for (let life = 0; life < 2; life++) {
+      await (await pipeline(t, directory, { blackBoxes }))[Symbol.asyncDispose]();
+    }
+    const samples = await samplesIn(join(directory, 'diagnostics'));
+    const told = samples.filter(({ signal }) => signal === 'Vehicle.OTA.ECU.EcuSeven.BlackBox');
+    assert.deepEqual(
+      told.map(({ value }) => JSON.parse('string' in value ? value.string : '') as unknown),
+      boxes,
+    );
+    assert.equal(told[0]?.ts, 1_767_225_600_000_000n);
+  });
+
+  it('take campaigns while they run, and keep a good one when its file is broken', async (t) => {
+    const directory = await scratchDirectory(t);
+    const file = join(directory, 'trip.yml');
+    const text = (id: string): string => `id: ${id}\nsignals: [{path: Vehicle.Speed, mode: every}]\n`;
+    const one = await pipeline(t, directory, { campaigns: [directory] });
+    const states = (): string[] =>
+      one
+        .status()
+        .campaigns.slice(1)
+        .map(({ id, state, problem, samples }) => {
+          return `${id} ${state} ${samples}${problem === '' ? '' : ` ${problem.slice(directory.length + 1)}`}`;
+        });
+    const send = (): void => {
+      one.store.put('Vehicle.Speed', { value: 1, ts: 1n, receivedAt: performance.now() });
+    };
+    one.store.describe('Vehicle.Speed', 'float');
+    send();
+    assert.deepEqual(states(), []);
+    await writeFile(file, text('trip'));
+    await one.reload();
+    send();
+    assert.deepEqual(states(), ['trip active 1']);
+    await writeFile(file, `${text('trip')}wrong: true\n`);
+    await one.reload();
+    send();
+    assert.deepEqual(states(), [
+      'trip active 2 trip.yml:3: wrong is not known here; correct its name, or remove it',
+    ]);
+    await writeFile(file, text('other'));
+    // Found without being asked.
+    while (!states().some((state) => state.startsWith('other'))) await setImmediate();
+    send();
+    assert.deepEqual(states(), ['other active 3']);
+    await rm(file);
+    await one.reload();
+    assert.deepEqual(states(), []);
+    await one[Symbol.asyncDispose]();
+    const speeds = (await samplesIn(join(directory, 'diagnostics'))).filter(
+      ({ signal }) => signal === 'Vehicle.Speed',
+    );
+    assert.equal(speeds.length, 3);
   });
 
   it('name ECUs by the rules of the catalog', () => {

@@ -5,8 +5,16 @@ import type { Expression } from '#domain/expression/syntax.ts';
 export type Sampling =
   /** Every value that the source sends. */
   | { readonly mode: 'every' }
-  /** A value that differs from the last kept one by more than `deadBand`; and the same one again after `heartbeatMs`. */
-  | { readonly mode: 'on_change'; readonly deadBand: number; readonly heartbeatMs: number | undefined }
+  /**
+   * A value that differs from the last kept one by more than `deadBand`, in the signal's unit, and by more than
+   * `deadBandPercent` of it; and whatever the source still sends `heartbeatMs` after the last kept one.
+   */
+  | {
+      readonly mode: 'on_change';
+      readonly deadBand: number;
+      readonly deadBandPercent: number;
+      readonly heartbeatMs: number | undefined;
+    }
   /** The latest value, at most once in each period. */
   | { readonly mode: 'periodic'; readonly periodMs: number }
   /** Minimum, maximum and mean of each window, under paths of their own. */
@@ -26,7 +34,11 @@ export type TriggerCause =
       readonly when: Expression;
       readonly text: string;
       readonly edge: 'rising' | 'always';
+      /** It has to hold for so long without a break. */
+      readonly forMs: number;
     }
+  /** A list of trouble codes gets a code that was not in it before. */
+  | { readonly on: 'trouble_codes'; readonly path: string }
   /** The ECU's update reaches one of these states. */
   | { readonly on: 'update'; readonly states: readonly string[] }
   | { readonly on: 'failure' };
@@ -35,6 +47,8 @@ export interface Trigger {
   readonly name: string;
   readonly cause: TriggerCause;
   readonly minIntervalMs: number;
+  /** Fires once and never again, whatever restarts in between. */
+  readonly once: boolean;
   /** Buffered values up to so long before the trigger, and values up to so long after it, are kept. */
   readonly beforeMs: number;
   readonly afterMs: number;
@@ -55,7 +69,9 @@ export interface Campaign {
   /** A value older than this is unknown to conditions. */
   readonly maxAgeMs: number;
   readonly budget: {
+    /** For what is sampled. What a trigger brings has passed the buffer or comes once, and is not counted. */
     readonly samplesPerSecond: number | undefined;
+    /** Encoded, before compression; for everything. */
     readonly bytesPerHour: number | undefined;
   };
   readonly signals: readonly CampaignSignal[];

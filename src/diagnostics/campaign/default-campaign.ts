@@ -1,3 +1,4 @@
+import type { OtaStatus } from '#domain/status.ts';
 import type { Campaign } from './campaign.ts';
 
 /** Beyond this, values of an update's progress say nothing new. */
@@ -5,6 +6,9 @@ const progressPeriodMs = 1000;
 /** How diagnostics fare is told seldom: each value adds to what it tells of. */
 const ownPeriodMs = 300_000;
 const stalePeriodMs = 3_600_000;
+
+/** Id of the campaign that needs no file. */
+export const builtInCampaign = 'ota';
 
 /**
  * What is always collected: the course of every update, with a Snapshot before and after it and one at every failure, and
@@ -17,7 +21,7 @@ export function defaultCampaign(
 ): Campaign {
   const progress = /\.(?:Progress|\w+Files|\w+Bytes|\w+Time)$/;
   return {
-    id: 'ota',
+    id: builtInCampaign,
     startsAt: undefined,
     expiresAt: undefined,
     priority: 'normal',
@@ -33,12 +37,12 @@ export function defaultCampaign(
       })),
       ...hostPaths.map((path) => ({
         path,
-        sampling: { mode: 'on_change', deadBand: 1, heartbeatMs: 300_000 } as const,
+        sampling: { mode: 'on_change', deadBand: 1, deadBandPercent: 0, heartbeatMs: 300_000 } as const,
       })),
       ...ownPaths.map((path) => ({ path, sampling: { mode: 'periodic', periodMs: ownPeriodMs } as const })),
     ],
     triggers: [
-      snapshotOn('update-begins', ['UPDATING', 'ROLLBACKING'], 'normal'),
+      snapshotOn('update-begins', ['UPDATING', 'ROLLBACKING', 'CLIENT_UPDATING'], 'normal'),
       snapshotOn('update-ends', ['SUCCESS', 'ABORTED'], 'critical'),
       { ...snapshotOn('failure', [], 'critical'), cause: { on: 'failure' } },
     ],
@@ -47,9 +51,9 @@ export function defaultCampaign(
 
 function snapshotOn(
   name: string,
-  states: readonly string[],
+  states: readonly OtaStatus[],
   priority: Campaign['priority'],
 ): Campaign['triggers'][number] {
   const cause = { on: 'update', states } as const;
-  return { name, cause, minIntervalMs: 0, beforeMs: 0, afterMs: 0, snapshot: [], priority };
+  return { name, cause, once: false, minIntervalMs: 0, beforeMs: 0, afterMs: 0, snapshot: [], priority };
 }

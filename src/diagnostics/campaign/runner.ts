@@ -1,19 +1,14 @@
 import type { CampaignStatus } from '#diagnostics/diagnostics-status.ts';
-import { evaluate } from '#diagnostics/expression/evaluate.ts';
 import { MessageError } from '#diagnostics/messages/message-error.ts';
 import type { Message, SpecifiedTimeStampedRecord, TimeStampedRecord } from '#diagnostics/messages/types.ts';
 import { toValue, type VssDatatype } from '#diagnostics/messages/vss-value.ts';
 import type { LatestValues, SignalValue } from '#diagnostics/signals/signal-value.ts';
-import type { Priority } from '#diagnostics/spool/priority.ts';
-import { signalsIn } from '#domain/expression/syntax.ts';
-import { SampleBudget } from './budget.ts';
-import type { Campaign, Trigger } from './campaign.ts';
+import { type Priority, priorities } from '#diagnostics/spool/priority.ts';
+import { SampleBudget, sizeOf } from './budget.ts';
+import type { Campaign } from './campaign.ts';
+import { nothingRemembered, type RememberedCampaign } from './campaign-memory.ts';
 import { type KeptSample, Sampler } from './sampler.ts';
-
-/** Something that happens on the ECU besides its signals. */
-export type CampaignEvent =
-  | { readonly kind: 'update'; readonly state: string }
-  | { readonly kind: 'failure' };
+import { type CampaignEvent, TriggerWatch } from './trigger-watch.ts';
 
 /** Messages that are ready to be stored together. */
 export interface Bundle {
@@ -37,18 +32,16 @@ export interface RunnerWorld {
   readonly values: LatestValues;
   /** Puts messages into the spool. */
   readonly store: (bundle: Bundle) => void;
-}
-
-interface TriggerState {
-  readonly trigger: Trigger;
-  /** Signals of its condition. */
-  readonly paths: ReadonlySet<string>;
-  firedAt: number;
-  held: boolean;
+  /** There is something to remember that must not be forgotten. */
+  readonly remember?: () => void;
+  /** Milliseconds since 1970. */
+  readonly unixNow?: () => number;
 }
 
 /** Statistics of a window do not get the path of their signal, whose values they are not. */
 const statisticsRoot = 'Vehicle.OTA.Statistics';
+/** A bundle goes to the spool at this size, however long it may wait. */
+const maxBundle = { samples: 8192, bytes: 256 * 1024 };
 
 /**
  * Runs one campaign. It has no clock of its own: time is what `accept` and `advance` are told, in milliseconds of the
@@ -58,10 +51,13 @@ export class CampaignRunner {
   readonly #campaign: Campaign;
   readonly #world: RunnerWorld;
   readonly #samplers: ReadonlyMap<string, Sampler>;
-  readonly #triggers: readonly TriggerState[];
-  readonly #series = new Map<string, TimeStampedRecord[]>();
+  readonly #triggers: readonly TriggerWatch[];
+  /** The triggers that look at a signal. */
+  readonly #watched = new Map<string, TriggerWatch[]>();
   readonly #budget: SampleBudget;
-  #flushAt: number | undefined;
+  #series = new Map<string, TimeStampedRecord[]>();
+  #bundled = { samples: 0, bytes: 0 };
+  #flushAt = Number.POSITIVE_INFINITY;
   /** While a trigger's aftermath is recorded, bundles have its priority. */
   #raised: { readonly priority: Priority; readonly until: number } | undefined;
   #samples = 0;
@@ -69,25 +65,21 @@ export class CampaignRunner {
   #unusable = 0;
   #triggered = 0;
 
-  constructor(campaign: Campaign, world: RunnerWorld) {
+  constructor(campaign: Campaign, world: RunnerWorld, remembered = nothingRemembered, now = 0) {
     this.#campaign = campaign;
     this.#world = world;
-    this.#budget = new SampleBudget(campaign.budget);
+    this.#budget = new SampleBudget(campaign.budget, remembered.hour, now, this.#unixNow());
     this.#samplers = new Map(campaign.signals.map(({ path, sampling }) => [path, new Sampler(sampling)]));
-    this.#triggers = campaign.triggers.map((trigger) => ({
-      trigger,
-      paths: new Set(trigger.cause.on === 'condition' ? signalsIn(trigger.cause.when) : []),
-      firedAt: Number.NEGATIVE_INFINITY,
-      held: false,
-    }));
+    this.#triggers = campaign.triggers.map((trigger) => new TriggerWatch(trigger, remembered));
+    for (const watch of this.#triggers) {
+      for (const path of watch.paths) this.#watched.set(path, [...(this.#watched.get(path) ?? []), watch]);
+    }
   }
 
   /** The signals that it needs: collected ones and those of conditions and snapshots. */
   get paths(): readonly string[] {
-    const { triggers } = this.#campaign;
-    const asked = this.#triggers.flatMap(({ paths }) => [...paths]);
-    const shown = triggers.flatMap(({ snapshot }) => snapshot ?? []);
-    return [...new Set([...this.#samplers.keys(), ...asked, ...shown])];
+    const shown = this.#campaign.triggers.flatMap(({ snapshot }) => snapshot ?? []);
+    return [...new Set([...this.#samplers.keys(), ...this.#watched.keys(), ...shown])];
   }
 
   get counts(): CampaignCounts {
@@ -103,9 +95,22 @@ export class CampaignRunner {
     return {
       id: this.#campaign.id,
       state: 'active',
+      problem: '',
       samples: this.#samples,
       dropped: this.#overBudget + this.#unusable,
       triggered: this.#triggered,
+    };
+  }
+
+  /** What it has to know when it runs again. */
+  remembered(now: number): RememberedCampaign {
+    const codes = this.#triggers.flatMap(({ trigger, codes: list }) =>
+      list === undefined ? [] : [[trigger.name, list] as const],
+    );
+    return {
+      fired: this.#triggers.flatMap(({ trigger, isSpent }) => (isSpent ? [trigger.name] : [])),
+      codes: Object.fromEntries(codes),
+      hour: this.#budget.remembered(now, this.#unixNow()),
     };
   }
 
@@ -113,56 +118,64 @@ export class CampaignRunner {
   accept(path: string, sample: SignalValue): void {
     const now = sample.receivedAt;
     const sampler = this.#samplers.get(path);
-    if (sampler !== undefined) this.#record(path, sampler.accept(sample), now);
-    for (const state of this.#triggers) {
-      if (state.paths.has(path)) this.#check(state, now);
+    if (sampler !== undefined) this.#record(path, sampler.accept(sample), now, true);
+    const watching = this.#watched.get(path);
+    if (watching !== undefined) {
+      for (const watch of watching) {
+        this.#check(watch, now);
+        if (watch.sees(sample.value, now)) this.#fire(watch, now);
+        if (watch.codes !== undefined) this.#world.remember?.();
+      }
     }
     this.#flushWhenDue(now);
   }
 
   /** Time went by. Called at least once a second. */
   advance(now: number): void {
-    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.advance(now), now);
-    // Conditions also change by values that become stale.
-    for (const state of this.#triggers) if (state.paths.size > 0) this.#check(state, now);
+    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.advance(now), now, true);
+    // Conditions also change by values that become stale, and by holding for long enough.
+    for (const watch of this.#triggers) this.#check(watch, now);
     this.#flushWhenDue(now);
   }
 
   /** Something happened. */
   event(event: CampaignEvent, now: number): void {
     this.settle(now);
-    for (const state of this.#triggers) {
-      const { cause } = state.trigger;
-      const fires =
-        (cause.on === 'update' && event.kind === 'update' && cause.states.includes(event.state)) ||
-        (cause.on === 'failure' && event.kind === 'failure');
-      if (fires) this.#fire(state, now);
-    }
+    for (const watch of this.#triggers) if (watch.hears(event, now)) this.#fire(watch, now);
   }
 
   /** Keeps the last value of every signal, whatever its period. */
   settle(now: number): void {
-    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.settle(), now);
+    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.settle(), now, true);
+  }
+
+  /** Keeps and hands over everything, since nothing comes any more. */
+  finish(now: number): void {
+    for (const [path, sampler] of this.#samplers) this.#record(path, sampler.finish(), now, true);
+    this.flush();
   }
 
   /** Hands over everything that is bundled, whatever its age. */
   flush(): void {
-    this.#flushAt = undefined;
+    this.#flushAt = Number.POSITIVE_INFINITY;
     if (this.#series.size === 0) return;
     const messages = [...this.#series].map(
       ([signal_identifier, items]): Message => ({
         item: { TimeSeries: { signal_identifier, count: items.length, items } },
       }),
     );
-    this.#series.clear();
+    this.#series = new Map();
+    this.#bundled = { samples: 0, bytes: 0 };
     this.#world.store({ priority: this.#raised?.priority ?? this.#campaign.priority, messages });
   }
 
-  #record(path: string, samples: readonly KeptSample[], now: number): void {
+  #record(path: string, samples: readonly KeptSample[], now: number, isSampled: boolean): void {
     for (const sample of samples) {
       const record = this.#valueOf(path, sample);
       if (record === undefined) continue;
-      if (!this.#budget.take(now)) {
+      const bytes = sizeOf(record.value);
+      const isAllowed = isSampled ? this.#budget.take(now, bytes) : this.#budget.takeBytes(now, bytes);
+      if (!isAllowed) {
         this.#overBudget++;
         continue;
       }
@@ -171,7 +184,10 @@ export class CampaignRunner {
       if (items === undefined) this.#series.set(name, [record]);
       else items.push(record);
       this.#samples++;
-      this.#flushAt ??= now + this.#campaign.flushMs;
+      this.#bundled.samples++;
+      this.#bundled.bytes += bytes;
+      if (this.#flushAt === Number.POSITIVE_INFINITY) this.#flushAt = now + this.#campaign.flushMs;
+      if (this.#bundled.samples >= maxBundle.samples || this.#bundled.bytes >= maxBundle.bytes) this.flush();
     }
   }
 
@@ -187,37 +203,30 @@ export class CampaignRunner {
     }
   }
 
-  #check(state: TriggerState, now: number): void {
-    const { cause } = state.trigger;
-    if (cause.on !== 'condition') return;
-    const { values } = this.#world;
-    const holds = evaluate(cause.when, { values, now, maxAgeMs: this.#campaign.maxAgeMs }) === true;
-    const fires = holds && (cause.edge === 'always' || !state.held);
-    state.held = holds;
-    if (fires) this.#fire(state, now);
+  #check(watch: TriggerWatch, now: number): void {
+    if (watch.check(this.#world.values, now, this.#campaign.maxAgeMs)) this.#fire(watch, now);
   }
 
-  #fire(state: TriggerState, now: number): void {
-    const { minIntervalMs, beforeMs, afterMs, snapshot, priority } = state.trigger;
-    if (now - state.firedAt < minIntervalMs) return;
-    state.firedAt = now;
+  #fire({ trigger, isSpent }: TriggerWatch, now: number): void {
+    const { beforeMs, afterMs, snapshot, priority } = trigger;
     this.#triggered++;
     // What was bundled before has its own priority.
     this.flush();
-    this.#raised = { priority, until: now + afterMs };
+    const raised = this.#raised;
+    this.#raised = {
+      priority: raised === undefined ? priority : higher(raised.priority, priority),
+      until: Math.max(raised?.until ?? now, now + afterMs),
+    };
     for (const [path, sampler] of this.#samplers)
-      this.#record(path, sampler.trigger(now, beforeMs, afterMs), now);
+      this.#record(path, sampler.trigger(now, beforeMs, afterMs), now, false);
     if (snapshot !== undefined)
-      this.#store(this.#snapshot(snapshot.length > 0 ? snapshot : this.paths), priority);
-    if (afterMs === 0) this.#endRaise();
+      this.#keepSnapshot(snapshot.length > 0 ? snapshot : this.paths, priority, now);
+    if (this.#raised.until <= now) this.#endRaise();
+    if (isSpent) this.#world.remember?.();
   }
 
-  #store(message: Message | undefined, priority: Priority): void {
-    if (message !== undefined) this.#world.store({ priority, messages: [message] });
-  }
-
-  /** The latest values of signals, whatever their age: each has its own time. Undefined when there are none. */
-  #snapshot(paths: readonly string[]): Message | undefined {
+  /** The latest values of signals, whatever their age: each has its own time. */
+  #keepSnapshot(paths: readonly string[], priority: Priority, now: number): void {
     const values = paths.flatMap((path): SpecifiedTimeStampedRecord[] => {
       const latest = this.#world.values.latest(path);
       if (latest === undefined) return [];
@@ -225,13 +234,23 @@ export class CampaignRunner {
       return record === undefined ? [] : [{ signal_identifier: path, ...record }];
     });
     const [first] = values;
-    if (first === undefined) return undefined;
+    if (first === undefined) return;
+    const bytes = values.reduce(
+      (sum, { signal_identifier: { length }, value }) => sum + length + sizeOf(value),
+      0,
+    );
+    if (!this.#budget.takeBytes(now, bytes)) {
+      this.#overBudget += values.length;
+      return;
+    }
+    this.#samples += values.length;
     let [start, end] = [first.ts, first.ts];
     for (const { ts } of values) {
       if (ts < start) start = ts;
       if (ts > end) end = ts;
     }
-    return { item: { Snapshot: { count: values.length, timeperiod: { start, end }, values } } };
+    const message = { item: { Snapshot: { count: values.length, timeperiod: { start, end }, values } } };
+    this.#world.store({ priority, messages: [message] });
   }
 
   #endRaise(): void {
@@ -241,6 +260,14 @@ export class CampaignRunner {
 
   #flushWhenDue(now: number): void {
     if (this.#raised !== undefined && now > this.#raised.until) this.#endRaise();
-    if (this.#flushAt !== undefined && now >= this.#flushAt) this.flush();
+    if (now >= this.#flushAt) this.flush();
   }
+
+  #unixNow(): number {
+    return this.#world.unixNow?.() ?? Date.now();
+  }
+}
+
+function higher(one: Priority, other: Priority): Priority {
+  return priorities.indexOf(one) <= priorities.indexOf(other) ? one : other;
 }

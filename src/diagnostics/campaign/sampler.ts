@@ -11,6 +11,17 @@ export interface KeptSample {
   readonly ts: bigint;
 }
 
+interface Window {
+  readonly endsAt: number;
+  min: number;
+  max: number;
+  sum: number;
+  count: number;
+  ts: bigint;
+}
+
+const nothing: readonly KeptSample[] = [];
+
 /** Decides for one signal which values are kept. Times are those of the monotonic clock, in milliseconds. */
 export class Sampler {
   readonly #sampling: Sampling;
@@ -18,7 +29,7 @@ export class Sampler {
   /** The latest value that no period has taken yet. */
   #fresh: SignalValue | undefined;
   #dueAt = Number.NEGATIVE_INFINITY;
-  #window: { endsAt: number; min: number; max: number; sum: number; count: number; ts: bigint } | undefined;
+  #window: Window | undefined;
   #ring: SignalValue[] = [];
   #keepAllUntil = Number.NEGATIVE_INFINITY;
 
@@ -34,35 +45,17 @@ export class Sampler {
       case 'every':
         return [kept(sample)];
       case 'on_change':
-        if (this.#kept !== undefined && !differs(this.#kept.value, sample.value, sampling.deadBand)) {
+        if (this.#kept !== undefined && !differs(this.#kept.value, sample.value, sampling)) {
           this.#fresh = sample;
           return this.advance(now);
         }
         return this.#keep(sample);
-      case 'periodic': {
+      case 'periodic':
         this.#fresh = sample;
         return this.advance(now);
-      }
       case 'window': {
         const ended = this.advance(now);
-        const { value } = sample;
-        if (typeof value !== 'number' && typeof value !== 'bigint') return ended;
-        const number = Number(value);
-        if (Number.isNaN(number)) return ended;
-        this.#window ??= {
-          endsAt: now + sampling.windowMs,
-          min: number,
-          max: number,
-          sum: 0,
-          count: 0,
-          ts: 0n,
-        };
-        const window = this.#window;
-        window.min = Math.min(window.min, number);
-        window.max = Math.max(window.max, number);
-        window.sum += number;
-        window.count++;
-        window.ts = sample.ts;
+        this.#measure(sample, sampling.windowMs);
         return ended;
       }
       case 'buffer':
@@ -70,7 +63,7 @@ export class Sampler {
         this.#ring.push(sample);
         // Cut now and then instead of with every value.
         if (this.#ring.length > 2 * sampling.buffer) this.#ring = this.#ring.slice(-sampling.buffer);
-        return [];
+        return nothing;
     }
   }
 
@@ -79,7 +72,7 @@ export class Sampler {
     const sampling = this.#sampling;
     switch (sampling.mode) {
       case 'periodic': {
-        if (this.#fresh === undefined || now < this.#dueAt) return [];
+        if (this.#fresh === undefined || now < this.#dueAt) return nothing;
         const sample = this.#fresh;
         // A grid, so that late looks do not shift it; anew after a pause.
         this.#dueAt =
@@ -89,43 +82,39 @@ export class Sampler {
       }
       case 'on_change': {
         const { heartbeatMs } = sampling;
-        if (heartbeatMs === undefined || this.#kept === undefined) return [];
-        if (now - this.#kept.receivedAt < heartbeatMs) return [];
+        if (heartbeatMs === undefined || this.#kept === undefined) return nothing;
+        if (now - this.#kept.receivedAt < heartbeatMs) return nothing;
         // Only what the source still sends is still true.
         const fresh = this.#fresh;
-        return fresh === undefined ? [] : this.#keep(fresh);
+        return fresh === undefined ? nothing : this.#keep(fresh);
       }
-      case 'window': {
-        const window = this.#window;
-        if (window === undefined || now < window.endsAt) return [];
-        this.#window = undefined;
-        const { ts, min, max, sum, count } = window;
-        return [
-          { statistic: 'Min', value: min, ts },
-          { statistic: 'Max', value: max, ts },
-          { statistic: 'Mean', value: sum / count, ts },
-        ];
-      }
+      case 'window':
+        return this.#window === undefined || now < this.#window.endsAt ? nothing : this.#closeWindow();
       case 'every':
       case 'buffer':
-        return [];
+        return nothing;
     }
   }
 
   /** Something ended: the latest value that waits for its period is kept now, so that no final value is lost. */
   settle(): readonly KeptSample[] {
     const sample = this.#fresh;
-    if (this.#sampling.mode !== 'periodic' || sample === undefined) return [];
+    if (this.#sampling.mode !== 'periodic' || sample === undefined) return nothing;
     this.#fresh = undefined;
     return [kept(sample)];
   }
 
+  /** Nothing comes any more: an unfinished window is kept as far as it came, too. */
+  finish(): readonly KeptSample[] {
+    return this.#window === undefined ? this.settle() : this.#closeWindow();
+  }
+
   /** A trigger fired: buffered values since `beforeMs` ago, and from now on every value until `afterMs` are over. */
   trigger(now: number, beforeMs: number, afterMs: number): readonly KeptSample[] {
-    if (this.#sampling.mode !== 'buffer') return [];
+    if (this.#sampling.mode !== 'buffer') return nothing;
     const buffered = this.#ring.slice(-this.#sampling.buffer);
     this.#ring = [];
-    this.#keepAllUntil = Math.max(this.#keepAllUntil, now + afterMs);
+    if (afterMs > 0) this.#keepAllUntil = Math.max(this.#keepAllUntil, now + afterMs);
     return buffered.filter(({ receivedAt }) => now - receivedAt <= beforeMs).map(kept);
   }
 
@@ -134,6 +123,30 @@ export class Sampler {
     this.#fresh = undefined;
     return [kept(sample)];
   }
+
+  #measure({ value, receivedAt, ts }: SignalValue, windowMs: number): void {
+    if (typeof value !== 'number' && typeof value !== 'bigint') return;
+    const number = Number(value);
+    if (Number.isNaN(number)) return;
+    this.#window ??= { endsAt: receivedAt + windowMs, min: number, max: number, sum: 0, count: 0, ts };
+    const window = this.#window;
+    window.min = Math.min(window.min, number);
+    window.max = Math.max(window.max, number);
+    window.sum += number;
+    window.count++;
+    window.ts = ts;
+  }
+
+  #closeWindow(): readonly KeptSample[] {
+    if (this.#window === undefined) return nothing;
+    const { ts, min, max, sum, count } = this.#window;
+    this.#window = undefined;
+    return [
+      { statistic: 'Min', value: min, ts },
+      { statistic: 'Max', value: max, ts },
+      { statistic: 'Mean', value: sum / count, ts },
+    ];
+  }
 }
 
 function kept({ value, ts }: SignalValue): KeptSample {
@@ -141,15 +154,23 @@ function kept({ value, ts }: SignalValue): KeptSample {
 }
 
 /** Numbers by more than the dead band, everything else by any difference. */
-function differs(before: VssValue, after: VssValue, deadBand: number): boolean {
-  if (typeof before === 'number' && typeof after === 'number') {
-    return deadBand === 0 ? !Object.is(before, after) : Math.abs(after - before) > deadBand;
-  }
-  if (typeof before === 'bigint' && typeof after === 'bigint' && deadBand > 0) {
-    return Math.abs(Number(after - before)) > deadBand;
+function differs(
+  before: VssValue,
+  after: VssValue,
+  { deadBand, deadBandPercent }: { readonly deadBand: number; readonly deadBandPercent: number },
+): boolean {
+  const isNumeric =
+    typeof before === typeof after && (typeof after === 'number' || typeof after === 'bigint');
+  if (isNumeric && (deadBand > 0 || deadBandPercent > 0)) {
+    const band = Math.max(deadBand, (Math.abs(Number(before)) * deadBandPercent) / 100);
+    const distance =
+      typeof before === 'bigint' && typeof after === 'bigint'
+        ? Number(after - before)
+        : Number(after) - Number(before);
+    return Math.abs(distance) > band || Number.isNaN(before) !== Number.isNaN(after);
   }
   if (Array.isArray(before) && Array.isArray(after)) {
     return before.length !== after.length || before.some((item, i) => !Object.is(item, after[i]));
   }
-  return before !== after;
+  return !Object.is(before, after);
 }
