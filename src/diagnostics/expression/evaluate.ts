@@ -66,7 +66,8 @@ function fresh(path: string, context: EvaluationContext): VssScalar | undefined 
 
 function freshValue(path: string, { values, now, maxAgeMs }: EvaluationContext) {
   const latest = values.latest(path);
-  return latest === undefined || now - latest.receivedAt > maxAgeMs ? undefined : latest.value;
+  if (latest === undefined) return undefined;
+  return now - latest.receivedAt + (latest.olderMs ?? 0) > maxAgeMs ? undefined : latest.value;
 }
 
 /** Numbers with numbers (exact, whatever their width), texts and booleans with their own kind for equality only. */

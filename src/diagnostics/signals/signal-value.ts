@@ -7,6 +7,8 @@ export interface SignalValue {
   readonly ts: bigint;
   /** When it came in: milliseconds of the monotonic clock. Ages are measured by it alone. */
   readonly receivedAt: number;
+  /** How old it was already when it came in, in milliseconds, where its source tells. */
+  readonly olderMs?: number;
 }
 
 /** Where conditions and snapshots find the latest value of a signal. */
