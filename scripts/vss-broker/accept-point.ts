@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { readingFromWire } from '../../src/api/kuksa/wire-values.ts';
+import { refusalOf } from '../../src/diagnostics/signals/vss-catalog.ts';
 import type { Datapoint, Value } from '../../src/gen/kuksa/val/v2/types_pb.ts';
-import { refusalOf } from './catalog.ts';
 import { Refused } from './refused.ts';
 import type { BrokerEntry } from './signal-table.ts';
 

@@ -1,5 +1,5 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { CatalogLeaf } from './catalog.ts';
+import type { CatalogLeaf } from '../../src/diagnostics/signals/vss-catalog.ts';
 import { Moods } from './moods.ts';
 import { type BrokerWorld, valDefinition, valService } from './service.ts';
 import { SignalTable } from './signal-table.ts';

@@ -2,8 +2,8 @@ import { fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { CatalogError, readCatalogs } from '../../src/diagnostics/signals/vss-catalog.ts';
 import { Broker } from './broker.ts';
-import { CatalogError, readCatalogs } from './catalog.ts';
 import { obey } from './orders.ts';
 
 // node scripts/vss-broker/main.ts [--vss FILE]... [--host ADDRESS] [--port N] [--tls-cert FILE --tls-private-key FILE]

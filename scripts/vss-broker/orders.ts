@@ -1,4 +1,4 @@
-import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { create, fromJson } from '@bufbuild/protobuf';
 import { valueToWire } from '../../src/api/kuksa/wire-values.ts';
 import { type VssValue, vssDatatype } from '../../src/diagnostics/messages/vss-value.ts';
 import { DatapointSchema, ValueSchema } from '../../src/gen/kuksa/val/v2/types_pb.ts';
@@ -43,7 +43,7 @@ export async function obey(broker: Broker, line: string): Promise<object> {
       const datatype = vssDatatype(text('datatype'));
       if (datatype === undefined) throw new Error('"datatype" is to be one of VSS');
       const value = order['value'] === 'NaN' ? Number.NaN : (exact(order['value']) as VssValue);
-      const now = fromJson(DatapointSchema, { timestamp: new Date().toISOString() } as JsonValue);
+      const now = fromJson(DatapointSchema, { timestamp: new Date().toISOString() });
       const lie = create(DatapointSchema, {
         ...(now.timestamp === undefined ? {} : { timestamp: now.timestamp }),
         value: create(ValueSchema, valueToWire(datatype, value)),

@@ -16,6 +16,8 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { datatypeToWire } from '../../src/api/kuksa/datatypes.ts';
+import { valueToWire } from '../../src/api/kuksa/wire-values.ts';
+import type { LeafKind } from '../../src/diagnostics/signals/vss-catalog.ts';
 import {
   type Datapoint,
   EntryType,
@@ -25,7 +27,6 @@ import {
 } from '../../src/gen/kuksa/val/v2/types_pb.ts';
 import { VAL } from '../../src/gen/kuksa/val/v2/val_pb.ts';
 import { acceptable } from './accept-point.ts';
-import { type LeafKind, metadataValue } from './catalog.ts';
 import type { Moods } from './moods.ts';
 import { provideSignals } from './provider-stream.ts';
 import { failure, Refused } from './refused.ts';
@@ -184,11 +185,6 @@ function matching(entries: readonly BrokerEntry[], root: string): readonly Broke
 function metadataOf({ id, leaf }: BrokerEntry, withoutPath: boolean): SignalMetadata {
   const { path, kind, datatype, description, unit, min, max, allowed } = leaf;
   const item = datatype.replace('[]', '') as typeof datatype;
-  const [allowedValues, least, most] = [
-    metadataValue(`${item}[]` as typeof datatype, allowed),
-    metadataValue(item, min),
-    metadataValue(item, max),
-  ];
   return create(MetadataSchema, {
     path: withoutPath ? '' : path,
     id,
@@ -196,8 +192,8 @@ function metadataOf({ id, leaf }: BrokerEntry, withoutPath: boolean): SignalMeta
     entryType: kinds[kind],
     description,
     unit,
-    ...(allowedValues === undefined ? {} : { allowedValues }),
-    ...(least === undefined ? {} : { min: least }),
-    ...(most === undefined ? {} : { max: most }),
+    ...(allowed === undefined ? {} : { allowedValues: valueToWire(`${item}[]` as typeof datatype, allowed) }),
+    ...(min === undefined ? {} : { min: valueToWire(item, min) }),
+    ...(max === undefined ? {} : { max: valueToWire(item, max) }),
   });
 }

@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { valueToWire } from '../../src/api/kuksa/wire-values.ts';
 import type { VssValue } from '../../src/diagnostics/messages/vss-value.ts';
+import type { CatalogLeaf } from '../../src/diagnostics/signals/vss-catalog.ts';
 import {
   type Datapoint,
   DatapointSchema,
   type Value,
   ValueSchema,
 } from '../../src/gen/kuksa/val/v2/types_pb.ts';
-import type { CatalogLeaf } from './catalog.ts';
 
 /** One signal while the broker runs. */
 export interface BrokerEntry {

@@ -4,7 +4,6 @@ import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
-import { SignalSources } from '#diagnostics/sources/signal-sources.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
@@ -15,6 +14,7 @@ import { createDaemonLog } from './daemon-log.ts';
 import { openConsole } from './open-console.ts';
 import { openDiagnostics } from './open-diagnostics.ts';
 import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
+import { openSources } from './open-sources.ts';
 import { createReboot } from './reboot.ts';
 
 /** Where the daemon's configuration is, and how it is told to end. */
@@ -62,7 +62,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const { secondaries } = ecuInfo;
     // One for all who judge by values or pass them on: preconditions, campaigns, the console.
     const signals = new SignalStore();
-    const sources = stack.use(new SignalSources([]));
+    const sources = stack.use(await openSources(options.diagnostics, signals, log));
     const store = new StatusStore({
       ownId: ecuInfo.ecuId,
       childIds: secondaries.map(({ ecuId }) => ecuId),
@@ -135,6 +135,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     begin();
     await openConsole(stack, { config, store, log });
     await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, blackBoxes, log);
+    sources.start();
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');

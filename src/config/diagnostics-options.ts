@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { absolutePath, flag, int, ms, section } from './option-kinds.ts';
+import { kuksaOptions, replayOptions } from './source-options.ts';
 import { uploadOptions } from './upload-options.ts';
 
 const wrongName = { error: 'write a name of 1 to 128 letters, digits, dots, dashes, colons and underscores' };
@@ -27,6 +28,8 @@ export const diagnosticsOptions = z
           'files of collection campaigns, and directories of them, beside the built-in one that records every update; read again when they change',
         ),
       host_interval_ms: ms(10_000, 'interval of measuring processor, memory, disk and temperature', 100),
+      kuksa: kuksaOptions,
+      replay: replayOptions,
       spool_bytes: int(
         67_108_864,
         65_536,

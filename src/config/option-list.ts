@@ -53,7 +53,7 @@ function leaf(schema: z.ZodType, path: readonly string[]): OptionEntry {
 
 function typeInWords(json: z.core.JSONSchema.BaseSchema): string {
   if (json.enum !== undefined) return json.enum.join(', ');
-  if (json.type === 'integer') return `${json.minimum} to ${json.maximum}`;
+  if (json.type === 'integer' || json.type === 'number') return `${json.minimum} to ${json.maximum}`;
   if (json.type === 'boolean') return 'true, false';
   return json.type === 'array' ? 'list' : 'text';
 }

@@ -6,6 +6,7 @@ import { isSecretOption, optionList } from './option-list.ts';
 import { camelKeys, removeOption, unknownKeys, type Values, withoutNulls } from './option-values.ts';
 import { optionsSchema } from './options-schema.ts';
 import { schemaProblems, valueAt } from './schema-problems.ts';
+import { sourceNeeds } from './source-options.ts';
 import { suggestion } from './suggestion.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -102,20 +103,27 @@ const notMoreThan = [
 
 function relationProblems(values: Values, set: readonly SetOption[], source: YamlSource | undefined) {
   const complete = optionsSchema.parse(values);
-  const valueOf = (name: string) => Number(valueAt(complete, name.split('.')));
-  return notMoreThan.flatMap(([lower, upper]): ConfigProblem[] => {
-    if (valueOf(lower) <= valueOf(upper)) return [];
+  const valueOf = (name: string): unknown => valueAt(complete, name.split('.'));
+  const problem = (culprit: string, what: string, mend: string): ConfigProblem => {
+    const variable = optionList.find(({ name }) => name === culprit)?.variable ?? culprit;
+    const fromVariable = set.some(({ name, from }) => name === culprit && from === variable);
+    return source === undefined || fromVariable
+      ? inEnvironment('conflict', variable, what, mend)
+      : source.problem('conflict', culprit.split('.'), what, mend);
+  };
+  const orders = notMoreThan.flatMap(([lower, upper]): ConfigProblem[] => {
+    if (Number(valueOf(lower)) <= Number(valueOf(upper))) return [];
     const [culprit, other] = set.some(({ name }) => name === lower) ? [lower, upper] : [upper, lower];
-    const what = `is ${valueOf(culprit)}, but ${other} is ${valueOf(other)}`;
-    const mend = `make ${lower} at most ${upper}`;
-    const option = optionList.find(({ name }) => name === culprit);
-    const fromVariable = set.some(({ name, from }) => name === culprit && from === option?.variable);
-    return [
-      source === undefined || fromVariable
-        ? inEnvironment('conflict', option?.variable ?? culprit, what, mend)
-        : source.problem('conflict', culprit.split('.'), what, mend),
-    ];
+    const what = `is ${String(valueOf(culprit))}, but ${other} is ${String(valueOf(other))}`;
+    return [problem(culprit, what, `make ${lower} at most ${upper}`)];
   });
+  const needs = sourceNeeds.flatMap(([name, needed]): ConfigProblem[] => {
+    const [value, other] = [valueOf(name), valueOf(needed)];
+    const isSet = value !== false && set.some((one) => one.name === name);
+    if (!isSet || (other !== undefined && other !== false)) return [];
+    return [problem(name, `means nothing without ${needed}`, `set ${needed}, or remove this`)];
+  });
+  return [...orders, ...needs];
 }
 
 function withProblems(problems: readonly ConfigProblem[], result: OptionsResult): OptionsResult {

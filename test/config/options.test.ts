@@ -114,6 +114,29 @@ describe('options of the daemon', () => {
     ]);
   });
 
+  it('of sources are checked, alone and together', () => {
+    assert.deepEqual(messages('diagnostics:\n  kuksa: {address: 127.0.0.1:55555, publish: true}'), []);
+    for (const address of ['[::1]:55555', 'broker.vehicle:1', 'unix:/run/kuksa/databroker.sock'])
+      assert.deepEqual(messages(`diagnostics:\n  kuksa: {address: "${address}"}`), [], address);
+    for (const address of ['broker', 'http://broker:1', '::1:55555', 'broker:0', 'broker:65536', ':1', ''])
+      assert.match(
+        messages(`diagnostics:\n  kuksa: {address: "${address}"}`).join(),
+        /write host:port/,
+        address,
+      );
+    const text =
+      'diagnostics:\n  kuksa:\n    address: 10.0.0.1:55555\n    ca_file: /etc/ca.pem\n  replay: {loop: true}';
+    assert.deepEqual(messages(text), [
+      'ota.yml:4: diagnostics.kuksa.ca_file means nothing without diagnostics.kuksa.tls; set diagnostics.kuksa.tls, or remove this',
+      'ota.yml:5: diagnostics.replay.loop means nothing without diagnostics.replay.file; set diagnostics.replay.file, or remove this',
+    ]);
+    assert.match(messages('diagnostics: {replay: {file: /a, speed: -1}}').join(), /write a number from 0/);
+    assert.match(
+      messages(undefined, { OTA_DIAGNOSTICS_KUKSA_TOKEN_FILE: '/run/token' }).join(),
+      /OTA_DIAGNOSTICS_KUKSA_TOKEN_FILE means nothing without diagnostics\.kuksa\.address/,
+    );
+  });
+
   it('set in the file stay in force when their variable is refused', () => {
     const { options, problem, set } = parseOptions('listen: {port: 50060}', file, { OTA_LISTEN_PORT: 'x' });
     assert.equal(options.listen.port, 50060);

@@ -38,6 +38,7 @@ export class KuksaWorld {
       random: Math.random,
       log: this.log,
     });
+    this.source.start();
     endBeforeRemoval(t, async () => this.source[Symbol.asyncDispose]());
   }
 

@@ -6,7 +6,7 @@ import type { Log } from '#domain/log.ts';
 import { BrokerIntake } from './broker-intake.ts';
 import { type BrokerPatience, keepConnected } from './keep-connected.ts';
 import { openSubscription } from './open-subscription.ts';
-import type { ChoosySource } from './source.ts';
+import type { OutsideSource } from './source.ts';
 import type { BrokerAccess, BrokerError, VssBroker } from './vss-broker.ts';
 
 export interface KuksaSourceOptions {
@@ -28,13 +28,14 @@ type Connection =
 const maxNamed = 5;
 
 /** Signals of a KUKSA databroker: those that somebody wants, whatever happens to the broker meanwhile. */
-export class KuksaSource implements ChoosySource {
+export class KuksaSource implements OutsideSource {
   readonly #options: KuksaSourceOptions;
   readonly #intake: BrokerIntake;
   readonly #end = new AbortController();
   readonly #reported = new Set<string>();
   #connection: Connection = { state: 'idle' };
   #wanted: ReadonlySet<string> = new Set();
+  #started = false;
   #round = new AbortController();
   #missing: readonly string[] = [];
   #lastProblem = '';
@@ -47,15 +48,14 @@ export class KuksaSource implements ChoosySource {
 
   /** Starts over with these paths when they are others than before. */
   want(paths: ReadonlySet<string>): void {
-    if (this.#end.signal.aborted) return;
     if (paths.size === this.#wanted.size && [...paths].every((path) => this.#wanted.has(path))) return;
     this.#wanted = paths;
-    this.#round.abort();
-    const round = new AbortController();
-    this.#round = round;
-    const signal = AbortSignal.any([round.signal, this.#end.signal]);
-    // The old round ends first: two subscriptions would bring everything twice.
-    this.#running = this.#running.then(async () => this.#run(paths, signal));
+    if (this.#started) this.#begin();
+  }
+
+  start(): void {
+    this.#started = true;
+    this.#begin();
   }
 
   state(): SourceStatus {
@@ -79,6 +79,17 @@ export class KuksaSource implements ChoosySource {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await this.#running;
+  }
+
+  #begin(): void {
+    if (this.#end.signal.aborted) return;
+    const paths = this.#wanted;
+    this.#round.abort();
+    const round = new AbortController();
+    this.#round = round;
+    const signal = AbortSignal.any([round.signal, this.#end.signal]);
+    // The old round ends first: two subscriptions would bring everything twice.
+    this.#running = this.#running.then(async () => this.#run(paths, signal));
   }
 
   async #run(paths: ReadonlySet<string>, signal: AbortSignal): Promise<void> {

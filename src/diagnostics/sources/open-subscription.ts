@@ -62,9 +62,8 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Omit<OpenSubscription, 'unknown'> | undefined> {
   const over = new AbortController();
-  const messages = broker
-    .subscribe(datatypes, AbortSignal.any([signal, over.signal]))
-    [Symbol.asyncIterator]();
+  const updates = broker.subscribe(datatypes, AbortSignal.any([signal, over.signal]));
+  const messages = updates[Symbol.asyncIterator]();
   const tooLate = new BrokerError('unreachable', 'the broker sends no first message');
   const timer = setTimeout(() => over.abort(tooLate), firstMessageMs);
   try {

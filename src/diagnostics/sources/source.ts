@@ -5,8 +5,10 @@ export interface SignalSource extends AsyncDisposable {
   state(): SourceStatus;
 }
 
-/** A source that has more signals than anybody needs, and brings those that are asked for. */
-export interface ChoosySource extends SignalSource {
-  /** From now on these paths, and no others. */
+/** A source beyond this ECU. */
+export interface OutsideSource extends SignalSource {
+  /** These paths are needed from now on, and no others. Called before `start` too. */
   want(paths: ReadonlySet<string>): void;
+  /** Called once, when values may come. */
+  start(): void;
 }

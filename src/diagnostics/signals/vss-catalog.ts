@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { valueToWire } from '../../src/api/kuksa/wire-values.ts';
 import {
   toValue,
   type VssDatatype,
   type VssScalar,
   type VssValue,
   vssDatatype,
-} from '../../src/diagnostics/messages/vss-value.ts';
-import type { ValueSchema } from '../../src/gen/kuksa/val/v2/types_pb.ts';
+} from '#diagnostics/messages/vss-value.ts';
 
 export type LeafKind = 'attribute' | 'sensor' | 'actuator';
 
@@ -104,14 +101,6 @@ export function refusalOf(leaf: CatalogLeaf, value: VssValue): string | undefine
     if (leaf.max !== undefined && item > leaf.max) return 'is above the maximum';
   }
   return undefined;
-}
-
-/** The value of a limit or of the allowed ones as metadata carry them. */
-export function metadataValue(
-  datatype: VssDatatype,
-  value: VssValue | undefined,
-): MessageInitShape<typeof ValueSchema> | undefined {
-  return value === undefined ? undefined : valueToWire(datatype, value);
 }
 
 function isNode(value: unknown): value is Node {
