@@ -176,8 +176,9 @@ export class Spool implements AsyncDisposable {
   /** Seals everything. What the disk does not take is given up. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await this.#writing;
-    if (this.#backlog.length > 0) await this.#write();
+    // What was done under way may have begun the next: two writers would get into each other's segments.
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#backlog.length > 0) await (this.#writing = this.#write());
     for (const entry of this.#lanes.values()) {
       await this.#sealLane(entry).catch(() => {});
       await entry.lane.abandon();
