@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { join } from 'node:path';
+import { type SegmentStore, segmentListener } from '#diagnostics/collect/segment-listener.ts';
+import {
+  type Answer,
+  folderOf,
+  type ReceivedSegment,
+  type SegmentTarget,
+} from '#diagnostics/collect/segment-request.ts';
 
 // The reference receiver of diagnostics: PUT /vehicles/<vehicle>/diagnostics/<segment id> with an Avro container file as
 // body. It keeps each file as it comes, `<directory>/<vehicle>/<id>.avro`, so that Spark, DuckDB or fastavro read the
@@ -15,115 +23,94 @@ export interface ReceiverOptions {
   readonly token: string;
 }
 
-const path = /^\/(?:[^/?]+\/)*vehicles\/([^/?]+)\/diagnostics\/([0-9a-f-]{36})$/;
-const digestHeader = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/;
+const partFolder = '.parts';
+const maxBodies = 64;
 
-/** A server that is not listening yet. */
+/** A server that is not listening yet. What an earlier life left half written is removed. */
 export function createReceiver(options: ReceiverOptions): Server {
-  return createServer((request, response) => {
-    receive(request, options)
-      .then(({ status, text, headers }) => {
-        response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(`${text}\n`);
-      })
-      .catch((error: unknown) => fail(response, error));
-  });
-}
-
-function fail(response: ServerResponse, error: unknown): void {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  if (response.headersSent) response.destroy();
-  else response.writeHead(500, { 'content-type': 'text/plain' }).end('the receiver failed\n');
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-async function receive(request: IncomingMessage, options: ReceiverOptions): Promise<Answer> {
-  const { directory, maxBytes, token } = options;
-  const [, encodedVehicle = '', id = ''] = path.exec(request.url ?? '') ?? [];
-  const vehicle = vehicleName(encodedVehicle);
-  if (vehicle === undefined || id === '')
-    return { status: 404, text: 'PUT /vehicles/<vehicle>/diagnostics/<id>' };
-  if (request.method !== 'PUT') return { status: 405, text: 'only PUT', headers: { allow: 'PUT' } };
-  if (token !== '' && request.headers.authorization !== `Bearer ${token}`)
-    return { status: 401, text: 'not authorised' };
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBytes) return { status: 413, text: `at most ${maxBytes} bytes` };
-  const body = await bodyOf(request, maxBytes);
-  if (body === undefined) return { status: 413, text: `at most ${maxBytes} bytes` };
-  const digest = createHash('sha256').update(body).digest();
-  const [, claimed] = digestHeader.exec(String(request.headers['content-digest'] ?? '')) ?? [];
-  if (claimed !== undefined && claimed !== digest.toString('base64')) {
-    return { status: 400, text: 'the body does not have its Content-Digest' };
-  }
-  if (!body.subarray(0, 4).equals(Buffer.from('Obj\x01', 'latin1'))) {
-    return { status: 415, text: 'not an Avro container file' };
-  }
-  const headers = { 'content-digest': `sha-256=:${digest.toString('base64')}:` };
-  const folder = join(directory, vehicle);
-  await mkdir(folder, { recursive: true });
-  const target = join(folder, `${id}.avro`);
-  if (await storeOnce(folder, target, body)) return { status: 201, text: 'stored', headers };
-  const stored = createHash('sha256')
-    .update(await readFile(target))
-    .digest();
-  if (stored.equals(digest)) return { status: 200, text: 'stored already', headers };
-  return {
-    status: 409,
-    text: 'another body is stored under this id',
-    headers: { 'content-digest': `sha-256=:${stored.toString('base64')}:` },
+  const { directory, maxBytes } = options;
+  const parts = join(directory, partFolder);
+  mkdirSync(parts, { recursive: true });
+  for (const name of readdirSync(parts)) rmSync(join(parts, name), { force: true });
+  const onError = (error: unknown): void => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   };
+  const listener = segmentListener(new PlainFiles(options), {
+    maxBytes,
+    needsDigest: false,
+    maxBodies,
+    onError,
+  });
+  return createServer({ requestTimeout: 600_000 }, listener);
 }
 
-/** A name that is safe as the name of a directory. */
-function vehicleName(encoded: string): string | undefined {
-  try {
-    const name = decodeURIComponent(encoded);
-    return /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/.test(name) ? name : undefined;
-  } catch {
-    return undefined;
+/** One plain file per segment. */
+class PlainFiles implements SegmentStore {
+  readonly #directory: string;
+  readonly #token: string;
+  #parts = 0;
+
+  constructor({ directory, token }: ReceiverOptions) {
+    this.#directory = directory;
+    this.#token = token;
+  }
+
+  refuse(_: SegmentTarget, { headers }: IncomingMessage): Answer | undefined {
+    if (this.#token === '' || headers.authorization === `Bearer ${this.#token}`) return undefined;
+    return { status: 401, text: 'not authorised', headers: { 'www-authenticate': 'Bearer' } };
+  }
+
+  async store(segment: ReceivedSegment): Promise<{ sha256: string; isNew: boolean }> {
+    const folder = join(this.#directory, folderOf(segment.vehicleId));
+    if ((await mkdir(folder, { recursive: true })) !== undefined) await sync(this.#directory);
+    const isNew = await this.#link(segment.body, this.#path(segment));
+    if (isNew) await sync(folder);
+    return { sha256: isNew ? segment.sha256 : ((await this.digestOf(segment)) ?? ''), isNew };
+  }
+
+  async digestOf(target: SegmentTarget): Promise<string | undefined> {
+    try {
+      return createHash('sha256')
+        .update(await readFile(this.#path(target)))
+        .digest('hex');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** False when there is a file already. Unlike rename, link never replaces what is there: one of several wins. */
+  async #link(body: Buffer, target: string): Promise<boolean> {
+    const part = join(this.#directory, partFolder, `${process.pid}-${++this.#parts}`);
+    const file = await open(part, 'wx');
+    try {
+      await file.writeFile(body);
+      await file.sync();
+      await link(part, target);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      return false;
+    } finally {
+      await file.close();
+      await rm(part, { force: true });
+    }
+  }
+
+  #path({ vehicleId, id }: SegmentTarget): string {
+    return join(this.#directory, folderOf(vehicleId), `${id}.avro`);
   }
 }
 
-/** Undefined when it is too long; then the rest is not read. */
-async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    length += (chunk as Buffer).length;
-    if (length > maxBytes) return undefined;
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
-/** Durable when it resolves; false when there is a file already. */
-async function storeOnce(folder: string, target: string, body: Buffer): Promise<boolean> {
-  const temporary = `${target}.${process.pid}-${performance.now()}.part`;
-  const file = await open(temporary, 'wx');
-  try {
-    await file.writeFile(body);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    // Unlike rename, link never replaces what is there.
-    await link(temporary, target);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    return false;
-  } finally {
-    await rm(temporary, { force: true });
-  }
+async function sync(folder: string): Promise<void> {
   const handle = await open(folder);
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return true;
 }

@@ -26,6 +26,10 @@ export async function openDiagnostics(
       stateDirectory: options.state.directory,
       ecuId: ecuInfo.ecuId,
       ecuIds: [...new Set([ecuInfo.ecuId, ...ecuInfo.availableEcuIds])],
+      host: config.listen.host,
+      otherEcuIds: [...ecuInfo.secondaries.map(({ ecuId }) => ecuId), ...ecuInfo.availableEcuIds].filter(
+        (id) => id !== ecuInfo.ecuId,
+      ),
       clientVersion,
       store: signals,
       sources,

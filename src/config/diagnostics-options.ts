@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { collectOptions } from './collect-options.ts';
 import { absolutePath, flag, int, ms, section } from './option-kinds.ts';
 import { kuksaOptions, replayOptions } from './source-options.ts';
 import { uploadOptions } from './upload-options.ts';
@@ -51,6 +52,7 @@ export const diagnosticsOptions = z
         .optional()
         .describe('file whose existence says that the wall clock is right; without it, systemd is asked'),
       upload: uploadOptions,
+      collect: collectOptions,
     },
     section,
   )

@@ -101,6 +101,12 @@ const notMoreThan = [
   ['console.heartbeat_ms', 'console.idle_timeout_ms'],
 ] as const;
 
+/** A certificate and its key mean something only with each other. */
+const tlsNeeds = ['diagnostics.upload', 'diagnostics.collect'].flatMap((section) => {
+  const [certificate, key] = [`${section}.certificate_file`, `${section}.key_file`];
+  return [[certificate, key] as const, [key, certificate] as const];
+});
+
 function relationProblems(values: Values, set: readonly SetOption[], source: YamlSource | undefined) {
   const complete = optionsSchema.parse(values);
   const valueOf = (name: string): unknown => valueAt(complete, name.split('.'));
@@ -117,7 +123,7 @@ function relationProblems(values: Values, set: readonly SetOption[], source: Yam
     const what = `is ${String(valueOf(culprit))}, but ${other} is ${String(valueOf(other))}`;
     return [problem(culprit, what, `make ${lower} at most ${upper}`)];
   });
-  const needs = sourceNeeds.flatMap(([name, needed]): ConfigProblem[] => {
+  const needs = [...sourceNeeds, ...tlsNeeds].flatMap(([name, needed]): ConfigProblem[] => {
     const [value, other] = [valueOf(name), valueOf(needed)];
     const isSet = value !== false && set.some((one) => one.name === name);
     if (!isSet || (other !== undefined && other !== false)) return [];

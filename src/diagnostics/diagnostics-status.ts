@@ -45,6 +45,9 @@ export interface DiagnosticsStatus {
   readonly quarantinedSegments: number;
   /** How long the oldest segment has waited, as far as anybody can tell; 0 when there is none. */
   readonly oldestSegmentAgeMs: number;
+  /** What children handed over and waits here for its upload. */
+  readonly collectedSegments: number;
+  readonly collectedBytes: number;
   readonly uploadedSegments: number;
   readonly uploadedBytes: number;
   readonly uploadFailures: number;

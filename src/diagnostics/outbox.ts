@@ -3,6 +3,8 @@ import type { Log } from '#domain/log.ts';
 import { builtInCampaign } from './campaign/default-campaign.ts';
 import type { ClockJump } from './clock/clock-watch.ts';
 import { SystemVehicleClock } from './clock/vehicle-clock.ts';
+import type { Collector } from './collect/collector.ts';
+import { openCollector } from './collect/open-collector.ts';
 import type { DiagnosticsStatus } from './diagnostics-status.ts';
 import type { Message } from './messages/types.ts';
 import { type MetadataSource, segmentMetadata } from './segment-metadata.ts';
@@ -20,6 +22,9 @@ export interface OutboxOptions
   /** Where the spool lies. */
   readonly directory: string;
   readonly store: SignalStore;
+  /** Where this ECU listens, and the other ECUs of the vehicle. */
+  readonly host: string;
+  readonly otherEcuIds: readonly string[];
   /** Whether an update of any ECU needs the way out now. */
   readonly needsLink: () => boolean;
   readonly log: Log;
@@ -43,6 +48,7 @@ export class Outbox implements AsyncDisposable {
   readonly #spool: Spool;
   readonly #clock: SystemVehicleClock;
   readonly #vehicleId: string;
+  #collector: Collector | undefined;
   #uploads: RunningUploads | undefined;
   #droppedSamples = 0;
 
@@ -141,6 +147,8 @@ export class Outbox implements AsyncDisposable {
       evictedSegments: evicted + expired,
       quarantinedSegments: quarantined,
       oldestSegmentAgeMs: oldestAgeMs,
+      collectedSegments: this.#collector?.counts.segments ?? 0,
+      collectedBytes: this.#collector?.counts.bytes ?? 0,
       uploadedSegments: uploads?.uploadedSegments ?? 0,
       uploadedBytes: uploads?.uploadedBytes ?? 0,
       uploadFailures: uploads?.failures ?? 0,
@@ -176,12 +184,23 @@ export class Outbox implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { options, directory, log } = this.#options;
+    const { options, directory, host, otherEcuIds, log } = this.#options;
+    this.#collector = await openCollector(this.#stack, {
+      options,
+      directory,
+      vehicleId: this.#vehicleId,
+      host,
+      ecuIds: otherEcuIds,
+      log,
+    });
     const uploads = await openUploader({
       options,
       directory,
       shelves: () => this.#shelves(),
-      onSealed: (listener) => this.#spool.onSealed(listener),
+      onSealed: (listener) => {
+        const stops = [this.#spool.onSealed(listener), this.#collector?.onCollected(listener)];
+        return () => stops.forEach((stop) => stop?.());
+      },
       gate: this.#gate.why,
       clock: this.#clock,
       log,
@@ -194,7 +213,8 @@ export class Outbox implements AsyncDisposable {
 
   #shelves(): readonly UploadShelf[] {
     const { shelf } = this.#spool;
-    return shelf === undefined ? [] : [{ vehicleId: this.#vehicleId, shelf }];
+    const own = shelf === undefined ? [] : [{ vehicleId: this.#vehicleId, shelf }];
+    return [...own, ...(this.#collector?.shelves() ?? [])];
   }
 
   /** How diagnostics fare, among the signals. */

@@ -31,6 +31,9 @@ export interface PipelineOptions {
   readonly store: SignalStore;
   /** Told what campaigns need. */
   readonly sources: SignalSources;
+  /** Where this ECU listens, and the other ECUs of the vehicle, whose diagnostics it may have to forward. */
+  readonly host: string;
+  readonly otherEcuIds: readonly string[];
   /** Whether an update of any ECU of the vehicle needs the way out now. */
   readonly needsLink: () => boolean;
   /** The black boxes that this ECU keeps, oldest first. */
@@ -209,6 +212,8 @@ const noOutbox: OutboxStatus = {
   evictedSegments: 0,
   quarantinedSegments: 0,
   oldestSegmentAgeMs: 0,
+  collectedSegments: 0,
+  collectedBytes: 0,
   uploadedSegments: 0,
   uploadedBytes: 0,
   uploadFailures: 0,

@@ -55,6 +55,8 @@ async function pipeline(
     clientVersion: 'test',
     store: new SignalStore(),
     sources: new SignalSources([]),
+    host: '127.0.0.1',
+    otherEcuIds: [],
     needsLink: () => false,
     blackBoxes,
     log: { info() {}, warn() {}, error() {} },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Log } from '#domain/log.ts';
-import { makeDirectoryDurably, removeDurably } from '#host/durable-file.ts';
+import { makeDirectoryDurably, removeDurably, writeDurably } from '#host/durable-file.ts';
 import { DoneJournal } from './done-journal.ts';
 import { type Priority, priorities } from './priority.ts';
 import { Quarantine } from './quarantine.ts';
@@ -10,7 +10,7 @@ import { mendSegment, scanSpool } from './scan.ts';
 import type { SpooledSegment } from './segment.ts';
 import { bySequence, derivedId, segmentFileName, sumsPath } from './segment-name.ts';
 import { halfIds, splitSegment } from './split.ts';
-import { readSums, sha256Of, writeSegment } from './sums.ts';
+import { readSums, sealLine, sha256Of, writeSegment } from './sums.ts';
 
 /** Bytes of a segment that are what was sealed. */
 export interface ReadSegment {
@@ -91,15 +91,6 @@ export class Shelf implements AsyncDisposable {
     return count;
   }
 
-  has(id: string): boolean {
-    return this.#segments.has(id);
-  }
-
-  /** Where a segment of this name belongs. */
-  pathOf(segment: Pick<SpooledSegment, 'priority' | 'sequence' | 'part' | 'id'>): string {
-    return join(this.#directory, segment.priority, segmentFileName(segment));
-  }
-
   /** SHA-256 of a segment that is here, or that was here and is stored elsewhere. Errors: those of the file system. */
   async digestOf(id: string): Promise<string | undefined> {
     const here = this.#segments.get(id);
@@ -111,6 +102,19 @@ export class Shelf implements AsyncDisposable {
   keep(segment: SpooledSegment): void {
     this.#put(segment);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Stores a segment that was sealed elsewhere, as it is; durable when it resolves. Errors: those of the file system. */
+  async take(
+    segment: Pick<SpooledSegment, 'id' | 'sequence' | 'priority' | 'origin'>,
+    bytes: Buffer,
+    sha256: string,
+  ): Promise<void> {
+    const name = { ...segment, part: '' };
+    const path = join(this.#directory, segment.priority, segmentFileName(name));
+    await writeDurably(sumsPath(path), sealLine(sha256, bytes.length), 0o600);
+    await writeDurably(path, bytes, 0o600);
+    this.keep({ ...name, path, bytes: bytes.length });
   }
 
   /** Calls `listener` whenever there is one more; returns how to stop that. */
