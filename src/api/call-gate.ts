@@ -24,7 +24,7 @@ export class CallGate {
 }
 
 /** A client is a host: each of its connections has a port of its own. */
-function hostOf(peer: string): string {
+export function hostOf(peer: string): string {
   const port = peer.lastIndexOf(':');
   return port === -1 ? peer : peer.slice(0, port);
 }

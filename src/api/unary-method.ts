@@ -3,7 +3,7 @@ import type { handleUnaryCall, MethodDefinition, ServerUnaryCall } from '@grpc/g
 import { status } from '@grpc/grpc-js';
 import type { Log } from '#domain/log.ts';
 import type { Caller, IncomingCall } from '#ecu/ecu.ts';
-import type { CallGate } from './call-gate.ts';
+import { type CallGate, hostOf } from './call-gate.ts';
 import { decode, encode, methodPath, parentHeader, sameBytes } from './grpc-methods.ts';
 
 /** Ends a call with a gRPC code that its caller is told. Anything else that is thrown is a defect: INTERNAL. */
@@ -85,7 +85,8 @@ function incoming(call: ServerUnaryCall<Buffer, Buffer>, defaultBudgetMs: number
   if (call.cancelled) stop();
   const deadline = Number(call.getDeadline());
   const budgetMs = Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : defaultBudgetMs;
-  return { signal: controller.signal, budgetMs, caller: callerOf(call, Number.isFinite(deadline), budgetMs) };
+  const caller = callerOf(call, Number.isFinite(deadline), budgetMs);
+  return { signal: controller.signal, budgetMs, caller, by: `grpc:${hostOf(call.getPeer())}` };
 }
 
 /**

@@ -5,6 +5,8 @@ import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
+import { keepChronicle } from '#ecu/events/chronicle.ts';
+import { JournaledVehicle } from '#ecu/events/journaled-vehicle.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
 import { pollChildren } from '#ecu/status-poller.ts';
@@ -13,6 +15,7 @@ import { ServiceManager } from '#host/service-manager.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import { openConsole } from './open-console.ts';
 import { openDiagnostics } from './open-diagnostics.ts';
+import { openJournal } from './open-journal.ts';
 import { configurationFailure, openLocalEcu } from './open-local-ecu.ts';
 import { openSources } from './open-sources.ts';
 import { createReboot } from './reboot.ts';
@@ -94,7 +97,10 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
         await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });
       },
     });
+    // Behind the lock of the state directory, which opening the own ECU takes.
+    const journal = await openJournal(stack, config, await ownVersion(), log);
     stack.defer(store.follow(local));
+    stack.defer(keepChronicle(store, journal));
     const polling = new AbortController();
     const polled = pollChildren(
       {
@@ -111,7 +117,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       polling.abort();
       await polled;
     });
-    const vehicle = new Orchestrator({
+    const orchestrator = new Orchestrator({
       local,
       children,
       store,
@@ -120,6 +126,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       underWay,
       ...(config.problem === undefined ? {} : { refusal: configurationFailure(config.problem.message) }),
     });
+    const vehicle = new JournaledVehicle(orchestrator, journal);
     const server = stack.use(
       await startGrpcServer(vehicle, {
         host: listen.host,
@@ -133,7 +140,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
-    await openConsole(stack, { config, store, log });
+    await openConsole(stack, { config, store, vehicle, journal, log });
     await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, blackBoxes, log);
     sources.start();
     const exitCode = await ended.promise;

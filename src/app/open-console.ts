@@ -3,17 +3,21 @@ import { ConsoleServerError } from '#api/console/console-server-error.ts';
 import { writeLocalToken } from '#api/console/local-token.ts';
 import type { LoadedConfig } from '#config/load.ts';
 import type { Log } from '#domain/log.ts';
+import type { Vehicle } from '#ecu/ecu.ts';
+import type { EventJournal } from '#ecu/events/event-journal.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
 
 export interface ConsoleWiring {
   readonly config: LoadedConfig;
   readonly store: StatusStore;
+  readonly vehicle: Vehicle;
+  readonly journal: EventJournal;
   readonly log: Log;
 }
 
 /** Serves people, and puts that on `stack`. A console that cannot be served costs the console, never an update. */
 export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWiring): Promise<void> {
-  const { config, store, log } = wiring;
+  const { config, store, vehicle, journal, log } = wiring;
   const { ecuInfo, options } = config;
   if (!options.console.enabled) return;
   const localToken = await localTokenIn(options.state.directory, log);
@@ -29,7 +33,16 @@ export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWi
           const { assembleConsole } = await import('#api/console/assemble.ts');
           const vehicleId = options.diagnostics.vehicleId ?? ecuInfo.ecuId;
           return assembleConsole(
-            { options: options.console, store, vehicleId, localToken, log, ending: ending.signal },
+            {
+              options: options.console,
+              store,
+              vehicle,
+              journal,
+              vehicleId,
+              localToken,
+              log,
+              ending: ending.signal,
+            },
             parts,
           );
         },

@@ -54,6 +54,12 @@ export const consoleOptions = z
         .max(64, wrongHosts)
         .default([])
         .describe('further host names under which a console on a loopback address is reached'),
+      journal_bytes: int(
+        16_777_216,
+        65_536,
+        1_073_741_824,
+        'room on disk for the journal of events; the oldest go first',
+      ),
       connections: int(1024, 8, 65535, 'most connections at the same time'),
       watchers: int(512, 1, 65535, 'most streams of changes at the same time'),
       watchers_per_caller: int(

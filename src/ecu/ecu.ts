@@ -9,6 +9,8 @@ export interface EcuAnswer {
   readonly result: FailureType;
   /** What was refused, why, and what to do; empty when accepted. */
   readonly message: string;
+  /** Set when the state of the vehicle is the reason: not the request, nor the ECU. */
+  readonly blocked?: true;
 }
 
 /** How long a caller waits, and whether it still does. */
@@ -30,6 +32,8 @@ export type Caller =
 /** One request as it arrived. */
 export interface IncomingCall extends CallContext {
   readonly caller: Caller;
+  /** Whose it is, for people: `operator:workshop`, `grpc:10.0.0.9`. */
+  readonly by?: string;
 }
 
 export interface UpdateRequest {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { EcuId } from '#domain/ecu.ts';
 import type { OtaFailure } from '#domain/failure.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
 } from './ecu.ts';
 import { type Ask, FanOut, type FanOutOptions } from './fan-out.ts';
 import { type Answers, joinAnswers, mergeAnswers, refusal } from './merge-answers.ts';
+import { newRequestId } from './request-id.ts';
 import { RequestsUnderWay } from './requests-under-way.ts';
 import { type Route, routeTo, routeToAll } from './route.ts';
 
@@ -140,9 +140,4 @@ export class Orchestrator implements Vehicle {
     const mine = caller === 'agent' ? ids : ids.filter((id) => id === local.id);
     return [...new Set(mine)].map((ecuId) => ({ ecuId, result: 'UNRECOVERABLE', message: failure.reason }));
   }
-}
-
-/** As existing daemons make them: `<unix time in seconds>-<8 hex digits>`. */
-function newRequestId(): string {
-  return `${Math.floor(Date.now() / 1000)}-${randomBytes(4).toString('hex')}`;
 }

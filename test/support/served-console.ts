@@ -8,9 +8,14 @@ import {
 import { assembleConsole, type ConsoleParts } from '#api/console/assemble.ts';
 import { startConsoleServer } from '#api/console/console-server.ts';
 import { parseOptions } from '#config/options.ts';
+import { keepChronicle } from '#ecu/events/chronicle.ts';
+import { EventJournal } from '#ecu/events/event-journal.ts';
+import { JournaledVehicle } from '#ecu/events/journaled-vehicle.ts';
+import { Orchestrator } from '#ecu/orchestrator.ts';
 import { StatusStore, type StatusStoreOptions } from '#ecu/status-store.ts';
 import { MemoryEcu } from './memory-ecu.ts';
 import { MemoryLog } from './memory-log.ts';
+import { endBeforeRemoval, scratchDirectory } from './scratch-directory.ts';
 
 export interface ServedConsoleOptions {
   /** Beside the defaults. */
@@ -34,9 +39,15 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
     ...setting.store,
   });
   const options = { ...parseOptions(undefined, '', {}).options.console, port: 0, ...setting.options };
+  const journal =
+    setting.parts?.journal ??
+    (await EventJournal.open({ directory: await scratchDirectory(t), maxBytes: 1_000_000, log }));
+  const orchestrator = new Orchestrator({ local, children: [], store, log, childRequestTimeoutMs: 8000 });
+  const vehicle = new JournaledVehicle(orchestrator, journal);
   const ending = new AbortController();
   const stack = new DisposableStack();
   stack.defer(store.follow(local));
+  stack.defer(keepChronicle(store, journal));
   const server = await startConsoleServer({
     options,
     log,
@@ -46,6 +57,8 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
           {
             options,
             store,
+            vehicle,
+            journal,
             vehicleId: 'car',
             localToken: operatorToken,
             log,
@@ -56,13 +69,14 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
         ),
       ),
   });
-  t.after(async () => {
+  endBeforeRemoval(t, async () => {
     ending.abort();
     await server[Symbol.asyncDispose]();
     stack[Symbol.dispose]();
+    await journal[Symbol.asyncDispose]();
   });
   const url = `${server.secure ? 'https' : 'http'}://127.0.0.1:${server.port}`;
-  return { server, store, local, log, url };
+  return { server, store, local, log, journal, vehicle, url };
 }
 
 /** Sends a token with every call. */

@@ -1,20 +1,27 @@
 import { isIP } from 'node:net';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
+import type { Vehicle } from '#ecu/ecu.ts';
+import type { EventJournal } from '#ecu/events/event-journal.ts';
+import { RequestRate } from '#ecu/request-rate.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
 import { Access } from './access.ts';
+import { actionMethods } from './action-methods.ts';
 import { consoleApp, type PageHandler } from './console-app.ts';
-import { vehicleMethods } from './console-service.ts';
+import { eventMethods } from './event-methods.ts';
 import type { ConsoleHandler } from './exchange.ts';
-import { RequestRate } from './request-rate.ts';
 import { RpcRoutes } from './rpc-routes.ts';
 import { TokenBook } from './token-book.ts';
 import { VehicleFeed } from './vehicle-feed.ts';
+import { vehicleMethods } from './vehicle-methods.ts';
 import { WatchGate } from './watch-gate.ts';
 
 export interface ConsoleParts {
   readonly options: DaemonOptions['console'];
   readonly store: StatusStore;
+  /** What takes requests. */
+  readonly vehicle: Vehicle;
+  readonly journal: EventJournal;
   /** Name of the vehicle. */
   readonly vehicleId: string;
   /** The token of this machine; undefined when it could not be written. */
@@ -26,23 +33,36 @@ export interface ConsoleParts {
   readonly page?: PageHandler;
 }
 
+/** Who is turned away more often is not written down each time. */
+const deniedPerSecond = 1;
+
 /** Everything that answers people; `stack` lets go of it. */
 export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): ConsoleHandler {
-  const { options, store, vehicleId, localToken, log, ending, page } = parts;
+  const { options, store, vehicle, journal, vehicleId, localToken, log, ending, page } = parts;
+  const { heartbeatMs } = options;
+  const denied = new RequestRate(deniedPerSecond);
+  const deny = (caller: string, text: string, details: Readonly<Record<string, string>>): void => {
+    log.warn({ caller, ...details }, text);
+    if (denied.take('')) journal.note({ kind: 'denied', caller, text, details });
+  };
   const feed = stack.use(new VehicleFeed({ store, vehicleId }));
   const gate = new WatchGate(options.watchers, options.watchersPerCaller);
   const access = new Access({
     book: new TokenBook({ file: options.tokensFile, localToken, log }),
     roles: options,
-    onRefused: (address, why) => log.warn({ address, why }, 'turned away from the console'),
+    onRefused: (address, why) => deny(address, `was turned away from the console: ${why}`, { why }),
   });
   const rpc = new RpcRoutes({
-    service: vehicleMethods({ feed, gate, heartbeatMs: options.heartbeatMs }),
+    service: {
+      ...vehicleMethods({ feed, gate, heartbeatMs }),
+      ...actionMethods(vehicle),
+      ...eventMethods({ journal, gate, heartbeatMs }),
+    },
     rate: new RequestRate(options.requestsPerSecond),
     maxRequestBytes: options.requestBytes,
     log,
     ending,
-    onForbidden: ({ name, role }, method) => log.warn({ name, role, method }, 'the role does not allow it'),
+    onForbidden: ({ name, role }, method) => deny(`${role}:${name}`, `may not ${method}`, { method, role }),
     onEnd: () => {},
   });
   return consoleApp({

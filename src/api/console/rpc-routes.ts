@@ -17,10 +17,10 @@ import {
 } from '@connectrpc/connect-node';
 import type { Log } from '#domain/log.ts';
 import type { Identity } from '#domain/role.ts';
+import type { RequestRate } from '#ecu/request-rate.ts';
 import { ConsoleService } from '#gen/ota/console/v1/console_pb.ts';
 import type { Admission } from './access.ts';
 import { type ConsoleRequest, type ConsoleResponse, pathOf } from './exchange.ts';
-import type { RequestRate } from './request-rate.ts';
 
 export interface RpcOptions {
   readonly service: Partial<ServiceImpl<typeof ConsoleService>>;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { create, equals, type MessageInitShape } from '@bufbuild/protobuf';
 import type { EcuId } from '#domain/ecu.ts';
 import { ProgressOutlook } from '#ecu/progress-outlook.ts';
+import { Pulse } from '#ecu/pulse.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
 import type { RevisionSchema, WatchVehicleResponseSchema } from '#gen/ota/console/v1/console_pb.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type Vehicle,
   VehicleSchema,
 } from '#gen/ota/console/v1/types_pb.ts';
-import { Pulse } from './pulse.ts';
 import { ecuToWire } from './wire-vehicle.ts';
 
 /** Changes that come faster are told together. Milliseconds. */

@@ -1,3 +1,6 @@
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { callerOf } from './rpc-routes.ts';
+
 /** Counts streams of changes, in all and per caller, so that nobody takes all there are. */
 export class WatchGate {
   readonly #most: number;
@@ -29,4 +32,12 @@ export class WatchGate {
     if (left === 0) this.#perCaller.delete(caller);
     else this.#perCaller.set(caller, left);
   }
+}
+
+/** Errors: ConnectError RESOURCE_EXHAUSTED. */
+export function enterWatch(gate: WatchGate, context: HandlerContext): Disposable {
+  const pass = gate.enter(callerOf(context).name);
+  if (pass !== undefined) return pass;
+  const text = 'too many watch already; see console.watchers and console.watchers_per_caller';
+  throw new ConnectError(text, Code.ResourceExhausted);
 }

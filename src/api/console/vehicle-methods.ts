@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { Role } from '#domain/role.ts';
 import {
   type ConsoleService,
@@ -13,7 +13,7 @@ import {
 import { Role as WireRole } from '#gen/ota/console/v1/types_pb.ts';
 import { callerOf } from './rpc-routes.ts';
 import type { VehicleFeed } from './vehicle-feed.ts';
-import type { WatchGate } from './watch-gate.ts';
+import { enterWatch, type WatchGate } from './watch-gate.ts';
 
 export interface ServiceParts {
   readonly feed: VehicleFeed;
@@ -54,7 +54,7 @@ async function* watchVehicle(
   request: WatchVehicleRequest,
   context: HandlerContext,
 ): AsyncGenerator<WatchVehicleResponse> {
-  using _pass = enter(gate, context);
+  using _pass = enterWatch(gate, context);
   let after = request.after;
   while (!context.signal.aborted) {
     const content = feed.since(after);
@@ -71,12 +71,4 @@ async function* watchVehicle(
       });
     }
   }
-}
-
-/** Errors: ConnectError RESOURCE_EXHAUSTED. */
-function enter(gate: WatchGate, context: HandlerContext): Disposable {
-  const pass = gate.enter(callerOf(context).name);
-  if (pass !== undefined) return pass;
-  const text = 'too many watch already; see console.watchers and console.watchers_per_caller';
-  throw new ConnectError(text, Code.ResourceExhausted);
 }
