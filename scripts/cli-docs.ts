@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { catalogue } from '#cli/catalogue.ts';
+import { everyCommand } from '#cli/catalogue.ts';
 import { topHelp } from '#cli/dispatch.ts';
 import { exitMeanings, exitOrder } from '#cli/exit-codes.ts';
 
@@ -45,10 +45,7 @@ function exitCodeTable(): string {
 }
 
 async function helpOfAll(): Promise<string> {
-  const commands = await Promise.all(
-    catalogue.flatMap(({ entries }) => entries.map((entry) => entry.load())),
-  );
-  const sections = commands.map(({ name, usage }) => section(`ota ${name}`, usage));
+  const sections = (await everyCommand()).map(({ name, usage }) => section(`ota ${name}`, usage));
   return [section('ota', topHelp()), ...sections].join('\n');
 }
 

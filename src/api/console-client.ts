@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import type { MessageInitShape } from '@bufbuild/protobuf';
@@ -17,6 +18,8 @@ export interface ConsoleAddress {
   readonly token?: string | undefined;
   /** PEM: authorities to trust instead of the system's. */
   readonly ca?: string | undefined;
+  /** PEM: the certificate that the console must show, whatever names and authorities it has. */
+  readonly pinned?: string | undefined;
   /** PEM: the caller's own certificate and key. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -50,13 +53,14 @@ export class ConsoleClient {
   readonly #client: Client<typeof ConsoleService>;
 
   constructor(address: ConsoleAddress) {
-    const { url, token, ca, cert, key } = address;
+    const { url, token, ca, pinned, cert, key } = address;
     this.url = url;
     this.#hasToken = token !== undefined;
     const tls = {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
+      ...(pinned === undefined ? {} : pinnedTo(pinned)),
     };
     this.#agent = url.startsWith('https:')
       ? new https.Agent({ keepAlive: true, ...tls })
@@ -141,5 +145,18 @@ function bearer(token: string): Interceptor {
   return (next) => async (request) => {
     request.header.set('Authorization', `Bearer ${token}`);
     return await next(request);
+  };
+}
+
+/** Trusts one certificate, known beforehand, and no other: that of a daemon on this machine, by whatever address. */
+function pinnedTo(pem: string): https.AgentOptions {
+  const { fingerprint256 } = new X509Certificate(pem);
+  return {
+    ca: pem,
+    allowPartialTrustChain: true,
+    checkServerIdentity: (host, shown) =>
+      shown.fingerprint256 === fingerprint256
+        ? undefined
+        : Object.assign(new Error(`${host} shows another certificate`), { code: 'CERT_NOT_PINNED' }),
   };
 }

@@ -64,5 +64,6 @@ export const abortCommand: Command = {
   name: 'abort',
   summary: 'Stop running updates',
   usage,
+  options,
   run,
 };

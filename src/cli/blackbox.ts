@@ -105,5 +105,7 @@ export const blackboxCommand: Command = {
   name: 'blackbox',
   summary: 'Tell why this ECU came back from releases',
   usage,
+  options,
+  words: ['show'],
   run,
 };

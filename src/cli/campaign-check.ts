@@ -16,8 +16,10 @@ Options:
 Exit codes: 0 all good, 1 a file has problems, 2 called wrongly.
 `;
 
+const options = {} as const;
+
 async function run(args: readonly string[], io: CliIo): Promise<number> {
-  const { positionals } = parseCommandLine(args, {});
+  const { positionals } = parseCommandLine(args, options);
   if (positionals.length === 0) throw new UsageError('a file is needed');
   let good = true;
   for (const file of positionals) {
@@ -66,5 +68,6 @@ export const campaignCheckCommand: Command = {
   name: 'campaign check',
   summary: 'Check files of collection campaigns',
   usage,
+  options,
   run,
 };

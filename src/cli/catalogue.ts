@@ -120,4 +120,19 @@ export const catalogue: readonly CatalogueGroup[] = [
       },
     ],
   },
+  {
+    title: 'The command line',
+    entries: [
+      {
+        name: 'completion',
+        summary: 'Write a script by which a shell completes the command line',
+        load: async () => (await import('./completion.ts')).completionCommand(everyCommand),
+      },
+    ],
+  },
 ];
+
+/** Every command, loaded, in the order of the list. */
+export async function everyCommand(): Promise<Command[]> {
+  return await Promise.all(catalogue.flatMap(({ entries }) => entries.map((entry) => entry.load())));
+}

@@ -25,6 +25,12 @@ export interface Command {
   readonly summary: string;
   /** The whole help text: how it is called, every option, an example. */
   readonly usage: string;
+  /** Its options, as parseArgs takes them. Shells complete by them, and by what the usage says about each. */
+  readonly options: ParseArgsOptionsConfig;
+  /** Words that an option takes, where they are few; the values of others follow from FILE, DIR or ID in the usage. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** Words that may stand alone behind its name, such as `show`. */
+  readonly words?: readonly string[];
   /** Answers the exit code. */
   run(args: readonly string[], io: CliIo): Promise<number>;
 }

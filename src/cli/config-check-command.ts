@@ -47,5 +47,6 @@ export const configCheckCommand: Command = {
   name: 'config check',
   summary: 'Check the configuration of this ECU',
   usage,
+  options,
   run,
 };

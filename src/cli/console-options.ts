@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConsoleAddress, ConsoleClient } from '#api/console-client.ts';
 import { loadConfig } from '#config/load.ts';
+import { authority } from '#domain/ecu.ts';
 import type { CliIo } from './command.ts';
 import { UsageError } from './command.ts';
 import { readSource } from './read-source.ts';
@@ -66,8 +67,8 @@ export async function consoleDoor(values: ConsoleValues, io: CliIo): Promise<Con
     isLocal,
     own: own?.daemon,
     open: async () => {
-      const address = { url, token: isLocal ? await localToken(own.tokenFile) : token, ca, cert, key };
-      return await connect(address);
+      const shown = isLocal ? await localToken(own.tokenFile) : token;
+      return await connect({ url, token: shown, ca, pinned: own?.pinned, cert, key });
     },
   };
 }
@@ -102,15 +103,24 @@ async function givenToken(file: string | undefined, io: CliIo): Promise<string |
 interface OwnConsole {
   readonly url: string;
   readonly tokenFile: string;
+  /** Its very certificate, when it speaks TLS. */
+  readonly pinned: string | undefined;
   readonly daemon: HostPort;
 }
 
-/** The console of the daemon on this machine, and where it leaves a token for its own user. */
+/** The console of the daemon on this machine, and where it leaves a token for its own user. Errors: UsageError. */
 async function ownConsole(io: CliIo): Promise<OwnConsole> {
-  const { options, listen } = await loadConfig({ env: io.env, cwd: process.cwd() });
+  const { options, listen, files } = await loadConfig({ env: io.env, cwd: process.cwd() });
+  const { enabled, host, port, certificateFile } = options.console;
+  if (!enabled) {
+    throw new UsageError(
+      `${files.options ?? 'the configuration'} switches the console of this ECU off (console.enabled); name one with --console`,
+    );
+  }
   return {
-    url: 'http://127.0.0.1:8081',
+    url: `${certificateFile === undefined ? 'http' : 'https'}://${authority(reachable({ host, port }))}`,
     tokenFile: join(options.state.directory, 'console', 'local-token'),
+    pinned: certificateFile === undefined ? undefined : await readSource(certificateFile, io),
     daemon: reachable(listen),
   };
 }

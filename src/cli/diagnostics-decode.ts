@@ -112,5 +112,6 @@ export const diagnosticsDecodeCommand: Command = {
   name: 'diagnostics decode',
   summary: 'Show the values in diagnostics files',
   usage,
+  options,
   run,
 };

@@ -124,5 +124,7 @@ export const eventsCommand: Command = {
   name: 'events',
   summary: 'Show the journal of the vehicle',
   usage,
+  options,
+  choices: { kind: eventKinds },
   run,
 };

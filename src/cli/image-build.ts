@@ -202,5 +202,7 @@ export const imageBuildCommand: Command = {
   name: 'image build',
   summary: 'Build an image from a directory or a tar stream',
   usage,
+  options,
+  choices: { drop: kinds.map(([kind]) => kind) },
   run,
 };

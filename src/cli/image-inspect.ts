@@ -96,5 +96,6 @@ export const imageInspectCommand: Command = {
   name: 'image inspect',
   summary: 'Show what an image holds and who signed it',
   usage,
+  options,
   run,
 };

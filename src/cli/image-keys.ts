@@ -66,5 +66,6 @@ export const imageKeysCommand: Command = {
   name: 'image keys',
   summary: 'Make keys and certificates that sign images',
   usage,
+  options,
   run,
 };

@@ -54,5 +54,6 @@ export const imageSignCommand: Command = {
   name: 'image sign',
   summary: 'Sign an image',
   usage,
+  options,
   run,
 };

@@ -86,5 +86,6 @@ export const imageVerifyCommand: Command = {
   name: 'image verify',
   summary: 'Verify an image as a vehicle does',
   usage,
+  options,
   run,
 };

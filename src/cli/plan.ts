@@ -79,5 +79,6 @@ export const planCommand: Command = {
   name: 'plan',
   summary: 'Tell what an update would copy, link and download',
   usage,
+  options,
   run,
 };

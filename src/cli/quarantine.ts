@@ -101,5 +101,7 @@ export const quarantineCommand: Command = {
   name: 'quarantine',
   summary: 'List the releases that this ECU refuses, or allow them again',
   usage,
+  options,
+  words: ['clear'],
   run,
 };

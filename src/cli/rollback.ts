@@ -84,5 +84,6 @@ export const rollbackCommand: Command = {
   name: 'rollback',
   summary: 'Take ECUs back to their previous release',
   usage,
+  options,
   run,
 };

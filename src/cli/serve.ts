@@ -41,5 +41,6 @@ export const serveCommand: Command = {
   name: 'serve',
   summary: 'Run the OTA daemon of this ECU',
   usage,
+  options,
   run,
 };

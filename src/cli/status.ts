@@ -113,7 +113,13 @@ async function eventSource(
   host: HostPort,
   io: CliIo,
 ): Promise<EventSource | undefined> {
-  const door = await consoleDoor(values, io);
+  const named = Object.keys(consoleOptions).some((name) => values[name as keyof ConsoleValues] !== undefined);
+  const door = await consoleDoor(values, io).catch((error: unknown) => {
+    // Nobody asked for events: a console that is off, or whose files are another user's, takes nothing else away.
+    if (named || !(error instanceof UsageError)) throw error;
+    return undefined;
+  });
+  if (door === undefined) return undefined;
   if (door.own === undefined) return { door, isWanted: true };
   const isOwn = values.host === undefined && (io.env['OTA_HOST'] ?? '') === '';
   return isOwn || hostText(door.own) === hostText(host) ? { door, isWanted: false } : undefined;
@@ -123,5 +129,6 @@ export const statusCommand: Command = {
   name: 'status',
   summary: 'Show what every ECU of the vehicle does',
   usage,
+  options,
   run,
 };

@@ -153,5 +153,6 @@ export const updateCommand: Command = {
   name: 'update',
   summary: 'Bring ECUs to another release',
   usage,
+  options,
   run,
 };
