@@ -109,6 +109,16 @@ export const catalogue: readonly CatalogueGroup[] = [
     title: 'Diagnostics',
     entries: [
       {
+        name: 'diagnostics status',
+        summary: 'Show sources, campaigns, spool and uploads',
+        load: async () => (await import('./diagnostics-status.ts')).diagnosticsStatusCommand,
+      },
+      {
+        name: 'diagnostics tail',
+        summary: 'Show values of signals as they come',
+        load: async () => (await import('./diagnostics-tail.ts')).diagnosticsTailCommand,
+      },
+      {
         name: 'diagnostics decode',
         summary: 'Show the values in diagnostics files',
         load: async () => (await import('./diagnostics-decode.ts')).diagnosticsDecodeCommand,

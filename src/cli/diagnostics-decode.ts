@@ -1,17 +1,20 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readContainer } from '#diagnostics/messages/container.ts';
 import { type Sample, samplesOf } from '#diagnostics/messages/samples.ts';
 import type { Scalar } from '#diagnostics/messages/types.ts';
 import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { harmless } from './render-text.ts';
 
-const usage = `Usage: ota diagnostics decode [--csv] [--header] FILE...
+const usage = `Usage: ota diagnostics decode [options] FILE...
 
 Shows the values in Avro container files of diagnostics: of this client, of the prototype, or of any writer with the same
-messages. A damaged file gives everything before the damage, and exit code 1.
+messages. A damaged file gives everything before the damage; the others are shown all the same, and the exit code is 1.
 
-  FILE   Container file; "-" reads from standard input
+  FILE   Container file; a directory stands for the .avro and .avro.open files in it and below; "-" for standard input
 
 Options:
+  --path PATH  Only this signal, such as Vehicle.Speed, or branch, such as Vehicle.OTA; repeat it for several
   --csv        Lines of signal,time,type,value with a head line, instead of one JSON object per value
   --header     Show the header (message, codec, metadata) of each file instead of its values
   -h, --help   Show this help
@@ -19,34 +22,79 @@ Options:
 Exit codes: 0 shown, 1 failed, 2 called wrongly.
 `;
 
-const options = { csv: { type: 'boolean' }, header: { type: 'boolean' } } as const;
+const options = {
+  path: { type: 'string', multiple: true },
+  csv: { type: 'boolean' },
+  header: { type: 'boolean' },
+} as const;
 
 async function run(args: readonly string[], io: CliIo): Promise<number> {
   const { values, positionals } = parseCommandLine(args, options);
   if (positionals.length === 0) throw new UsageError('a file is needed');
   if (values.csv === true && values.header === true)
     throw new UsageError('--csv and --header exclude each other');
+  const paths = values.path ?? [];
+  const isWanted = ({ signal }: Sample): boolean =>
+    paths.length === 0 || paths.some((path) => signal === path || signal.startsWith(`${path}.`));
+  const lineOf = values.csv === true ? csvLine : jsonLine;
   if (values.csv === true) io.stdout.write('signal,time,type,value\n');
-  for (const path of positionals) {
-    const bytes = path === '-' ? await all(io.stdin) : await readFile(path);
-    const where = path === '-' ? 'standard input' : path;
+  let good = true;
+  for (const place of positionals) {
     try {
-      const { header, messages } = readContainer(bytes);
-      if (values.header === true) {
-        const { name, codec, metadata } = header;
-        io.stdout.write(`${JSON.stringify({ file: where, message: name, codec, metadata })}\n`);
-        continue;
-      }
-      for (const message of messages) {
-        for (const sample of samplesOf(header.name, message)) {
-          io.stdout.write(values.csv === true ? csvLine(sample) : jsonLine(sample));
-        }
+      for (const file of await filesAt(place)) {
+        if (!(await decode(file, io, values.header === true ? undefined : { isWanted, lineOf })))
+          good = false;
       }
     } catch (error) {
-      throw new Error(`${where} could not be read to its end`, { cause: error });
+      good = false;
+      tell(io, place, error);
     }
   }
-  return exitCodes.ok;
+  return good ? exitCodes.ok : exitCodes.failed;
+}
+
+interface Wish {
+  readonly isWanted: (sample: Sample) => boolean;
+  readonly lineOf: (sample: Sample) => string;
+}
+
+/** Shows one file as far as it goes, or its header; whether that was to its end. */
+async function decode(file: string, io: CliIo, wish: Wish | undefined): Promise<boolean> {
+  try {
+    const bytes = file === '-' ? await all(io.stdin) : await readFile(file);
+    const { header, messages } = readContainer(bytes);
+    if (wish === undefined) {
+      const { name, codec, metadata } = header;
+      io.stdout.write(`${JSON.stringify({ file: nameOf(file), message: name, codec, metadata })}\n`);
+      return true;
+    }
+    for (const message of messages) {
+      const lines = [...samplesOf(header.name, message)].filter(wish.isWanted).map(wish.lineOf);
+      if (lines.length > 0) io.stdout.write(lines.join(''));
+    }
+    return true;
+  } catch (error) {
+    tell(io, file, error);
+    return false;
+  }
+}
+
+function tell(io: CliIo, file: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  io.stderr.write(
+    `ota diagnostics decode: ${harmless(`${nameOf(file)} could not be read to its end: ${why}`)}\n`,
+  );
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
+
+/** In the order of their names, which is that of their sequence numbers. Errors: those of the file system. */
+async function filesAt(place: string): Promise<readonly string[]> {
+  if (place === '-' || !(await stat(place)).isDirectory()) return [place];
+  const names = (await readdir(place, { recursive: true })).filter((name) => /\.avro(?:\.open)?$/.test(name));
+  return names.toSorted().map((name) => join(place, name));
 }
 
 async function all(stream: CliIo['stdin']): Promise<Buffer> {

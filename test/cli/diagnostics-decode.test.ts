@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { runOta } from '../support/run-ota.ts';
+import { runOta, startOta } from '../support/run-ota.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 const samples = join(import.meta.dirname, '../diagnostics/samples');
@@ -58,5 +58,46 @@ describe('ota diagnostics decode', () => {
   it('shows headers', async (t) => {
     const { stdout } = await runOta(t, ['diagnostics', 'decode', '--header', join(samples, 'our_null.avro')]);
     assert.equal((JSON.parse(stdout) as { message: string }).message, 'MessageSequence');
+  });
+
+  it('shows a whole spool, the segments in their order, damaged ones as far as they go', async (t) => {
+    const directory = await scratchDirectory(t);
+    const whole = await readFile(join(samples, 'our_null.avro'));
+    await mkdir(join(directory, 'normal'));
+    await writeFile(join(directory, 'normal/0000000002-b.avro'), whole);
+    await writeFile(join(directory, 'normal/0000000001-a.avro'), whole.subarray(0, 20));
+    await writeFile(join(directory, 'normal/0000000003-c.avro.open'), whole.subarray(0, whole.length - 5));
+    await writeFile(join(directory, 'normal/sums.json'), '{}');
+    const one = await runOta(t, ['diagnostics', 'decode', join(samples, 'our_null.avro')]);
+    const { code, stdout, stderr } = await runOta(t, ['diagnostics', 'decode', directory]);
+    assert.equal(code, 1);
+    assert.ok(stdout.startsWith(one.stdout));
+    assert.deepEqual(stderr.match(/[abc]\.avro(?:\.open)? could not be read to its end/g), [
+      'a.avro could not be read to its end',
+      'c.avro.open could not be read to its end',
+    ]);
+  });
+
+  it('shows the wanted signals only, also from standard input', async (t) => {
+    const stdin = await readFile(join(samples, 'our_null.avro'));
+    const decoded = async (...args: string[]): Promise<string[]> => {
+      const { stdout } = await runOta(t, ['diagnostics', 'decode', ...args, join(samples, 'our_null.avro')]);
+      return [...stdout.matchAll(/"signal":"([^"]*)"/g)].map(([, signal = '']) => signal);
+    };
+    assert.ok((await decoded()).length > 5);
+    assert.deepEqual([...new Set(await decoded('--path', 'Vehicle.Speed'))], ['Vehicle.Speed']);
+    assert.deepEqual(
+      [...new Set(await decoded('--path', 'Vehicle.Diagnostics', '--path', 'Vehicle.Speed'))].toSorted(),
+      ['Vehicle.Diagnostics.DTCList', 'Vehicle.Speed'],
+    );
+    assert.deepEqual(await decoded('--path', 'Vehicle.Spee'), []);
+    const child = startOta(t, ['diagnostics', 'decode', '-'], { stdin });
+    assert.match((await child.end).stdout, /Vehicle\.Speed/);
+  });
+
+  it('tells every file that is not there', async (t) => {
+    const { code, stderr } = await runOta(t, ['diagnostics', 'decode', '/no/such', '/nor/this']);
+    assert.equal(code, 1);
+    assert.match(stderr, /\/no\/such .*ENOENT[^]*\/nor\/this .*ENOENT/);
   });
 });

@@ -15,7 +15,7 @@ export interface OtaRun {
 
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
 }
 
 /** A running `ota` process. */
