@@ -3,6 +3,8 @@ import { startGrpcServer } from '#api/grpc-server.ts';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
+import { SignalGate } from '#diagnostics/preconditions/signal-gate.ts';
+import { systemClock } from '#diagnostics/signals/clock.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
 import { keepChronicle } from '#ecu/events/chronicle.ts';
@@ -66,6 +68,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     // One for all who judge by values or pass them on: preconditions, campaigns, the console.
     const signals = new SignalStore();
     const sources = stack.use(await openSources(options.diagnostics, signals, log));
+    const gate = stack.use(new SignalGate(options.preconditions, signals, systemClock));
     const store = new StatusStore({
       ownId: ecuInfo.ecuId,
       childIds: secondaries.map(({ ecuId }) => ecuId),
@@ -89,10 +92,9 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       otaclientVersion: await ownVersion(),
       log,
       tell: (line) => manager.status(line),
-      reboot: async (target, args) => {
-        await underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal });
-        await reboot(target, args);
-      },
+      reboot,
+      gate,
+      answered: () => underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal }),
       awaitChildren: async ({ signal }) => {
         await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });
       },
@@ -124,6 +126,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       log,
       childRequestTimeoutMs: requestTimeoutMs,
       underWay,
+      ...(options.preconditions.scope === 'vehicle' ? { vehicleGate: gate } : {}),
       ...(config.problem === undefined ? {} : { refusal: configurationFailure(config.problem.message) }),
     });
     const vehicle = new JournaledVehicle(orchestrator, journal);

@@ -23,6 +23,7 @@ import { EcuActor } from '#update/ecu-actor.ts';
 import { createEcuSteps } from '#update/ecu-steps.ts';
 import { UpdateEngine } from '#update/engine.ts';
 import { finalizeStart } from '#update/finalize.ts';
+import type { Gate } from '#update/gate.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import { Journal } from '#update/journal.ts';
 import { Returns } from '#update/returns.ts';
@@ -35,6 +36,10 @@ export interface LocalEcuWiring {
   readonly log: Log;
   readonly reboot: Reboot;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
+  /** Whether the vehicle is in a state for an update. */
+  readonly gate: Gate;
+  /** Resolves when every request that came in has its answer. */
+  readonly answered: () => Promise<void>;
   /** What goes on, in one line for people. */
   readonly tell: (line: string) => void;
 }
@@ -86,7 +91,7 @@ export function configurationFailure(problems: string): OtaFailure {
 }
 
 async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring): Promise<OpenedEcu> {
-  const { config, otaclientVersion, log, reboot, awaitChildren } = wiring;
+  const { config, otaclientVersion, log, reboot, awaitChildren, gate, answered } = wiring;
   const { options } = config;
   const state = options.state.directory;
   const slots = stack.use(await openSlots({ config, log }, reboot));
@@ -133,16 +138,26 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
     back,
     log,
     awaitChildren,
+    gate,
+    answered,
     onStep: (step) => log.info({ step, sessionId: journal.entry?.sessionId }, `step ${step}`),
   });
   const running = await slots.current();
   log.info({ slot: running.id, version: running.version, start }, `boot control ${slots.bootloader}`);
   const actor = stack.use(
-    new EcuActor(steps, start, (error) => log.error({ err: error }, 'the machine has a defect')),
+    new EcuActor(steps, start, (error) => log.error({ err: error }, 'the machine has a defect'), gate),
   );
   const allowRollback = options.allow.rollback;
   const ecu = stack.use(
-    new MachineEcu({ id: config.ecuInfo.ecuId, otaclientVersion, actor, running, slots, allowRollback }),
+    new MachineEcu({
+      id: config.ecuInfo.ecuId,
+      otaclientVersion,
+      actor,
+      running,
+      slots,
+      allowRollback,
+      gate,
+    }),
   );
   logStatus(ecu, actor, wiring);
   return {

@@ -68,6 +68,8 @@ class BlockControl implements BootControl {
   readonly #mounts: SlotMounts;
   /** Holds until the slot is let go of. */
   #plan: StandbyPlan | undefined;
+  /** A sealed tree whose slot was let go of, by its root, and where it is now. */
+  #reopened: { readonly of: string; readonly tree: StandbyTree } | undefined;
   /** Complete, and to be checked once it is unmounted. */
   #sealed = false;
 
@@ -166,12 +168,20 @@ class BlockControl implements BootControl {
     await this.#mounts.mount('write', signal);
     await this.#stillMounted(tree);
     this.#sealed = false;
+    this.#reopened = undefined;
     const work = await entryAt(tree.work);
     if (work !== undefined && !work.isDirectory()) await rm(tree.work);
     await mkdir(tree.work, { recursive: true, mode: 0o700 });
   }
 
-  async seal(tree: StandbyTree): Promise<void> {
+  async reopen(tree: StandbyTree): Promise<void> {
+    await this.#mounts.mount('write', never);
+    // The paths of a mount end with it.
+    this.#reopened = { of: tree.root, tree: await this.standbyTree() };
+  }
+
+  async seal(given: StandbyTree): Promise<void> {
+    const tree = this.#reopened?.of === given.root ? this.#reopened.tree : given;
     await this.#stillMounted(tree);
     const { slot, root, work, activeRoot } = tree;
     try {

@@ -33,6 +33,8 @@ export interface BootControl extends AsyncDisposable {
   makeReady(tree: StandbyTree, signal: AbortSignal): Promise<void>;
   /** Removes `work`, puts into the tree what booting it needs, and makes its file system durable; it stays mounted. */
   seal(tree: StandbyTree): Promise<void>;
+  /** After `letGo` of a sealed tree: it can be sealed once more. Absent where letting go takes nothing away. */
+  reopen?(tree: StandbyTree): Promise<void>;
   /** Lets the next boot, and only that one, take `slot`; the default stays. */
   tryOnce(slot: SlotId): Promise<void>;
   /** Makes `slot` the default and forgets a one-shot choice. */

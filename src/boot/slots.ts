@@ -75,6 +75,9 @@ export interface StagedRelease {
   readonly imageDigest: string;
 }
 
+/** Called right before what changes the next boot, or ends this one: throws an OtaFailure to prevent it. */
+export type LastLook = () => void;
+
 /** How a job ended that did not lead to a switch. */
 export type EndStatus = 'SUCCESS' | 'FAILURE' | 'ROLLBACK_FAILURE' | 'ABORTED';
 
@@ -104,8 +107,11 @@ export interface Slots extends AsyncDisposable {
    * to the confirmation, no code has to run to register a failed update), then makes the standby tree ready.
    */
   prepare(signal: AbortSignal): Promise<StandbyTree>;
-  /** Flushes the standby slot, writes its status, and only then switches the boot choice, one-shot; reads it back. */
-  activate(tree: StandbyTree, release: StagedRelease): Promise<void>;
+  /**
+   * Flushes the standby slot, writes its status, and only then switches the boot choice, one-shot; reads it back. When
+   * `lastLook` throws, nothing is switched, and the tree can be worked on and activated again. Errors: those of `lastLook`.
+   */
+  activate(tree: StandbyTree, release: StagedRelease, lastLook?: LastLook): Promise<void>;
   /**
    * Root of the tree in the standby slot as it is, mounted if need be, for `use` only. Changes wait meanwhile.
    * Errors: BootError `status_failed`; those of `use` as they are.
@@ -141,6 +147,6 @@ export interface Slots extends AsyncDisposable {
   rollBack(carry?: (root: string) => Promise<void>): Promise<void>;
   /** Records how a job ended that did not lead to a boot of the other slot, and takes a pending switch back. */
   record(status: EndStatus, failure: FailureReport | undefined): Promise<void>;
-  /** Ends this boot. Returns once the reboot is under way; every later change is refused. */
-  reboot(): Promise<void>;
+  /** Ends this boot. Returns once the reboot is under way; every later change is refused. Errors: those of `lastLook`. */
+  reboot(lastLook?: LastLook): Promise<void>;
 }

@@ -1,15 +1,16 @@
 import type { FailureReport } from '#domain/status.ts';
 import { adoptSlots } from './adopt-slots.ts';
 import type { BootControl } from './boot-control.ts';
-import type { BootErrorCode } from './boot-error.ts';
-import { asBootError, BootError, wrapped } from './boot-error.ts';
+import { asBootError, BootError, type BootErrorCode, wrapped } from './boot-error.ts';
 import { judgeBoot } from './judge.ts';
+import { letGoUnlessHeld } from './let-go.ts';
 import { rollbackTarget, slotContents, slotWords } from './read-slot.ts';
 import { SlotArchive } from './slot-archive.ts';
 import type {
   AccessMode,
   BootVerdict,
   EndStatus,
+  LastLook,
   SeenTree,
   SlotContents,
   SlotId,
@@ -178,7 +179,7 @@ class StatusSlots implements Slots {
     });
   }
 
-  activate(tree: StandbyTree, release: StagedRelease): Promise<void> {
+  activate(tree: StandbyTree, release: StagedRelease, lastLook?: LastLook): Promise<void> {
     return this.#change('switch_failed', `boot choice could not be switched to ${tree.slot}`, async () => {
       await this.#control.seal(tree);
       const other = await this.#otherOrFail('write');
@@ -190,8 +191,8 @@ class StatusSlots implements Slots {
       await other.setSlotInUse(tree.slot);
       await this.#nameDevice(other, tree.slot);
       await other.setStatus('UPDATING');
+      await letGoUnlessHeld(this.#control, tree, lastLook);
       this.#inUse = false;
-      await this.#control.letGo();
       await this.#control.tryOnce(tree.slot);
     });
   }
@@ -265,15 +266,14 @@ class StatusSlots implements Slots {
     });
   }
 
-  async reboot(): Promise<void> {
-    await this.#change('reboot_failed', 'reboot could not be started', async () => {
+  reboot(lastLook?: LastLook): Promise<void> {
+    return this.#change('reboot_failed', 'reboot could not be started', async () => {
+      lastLook?.();
       this.#rebooting = true;
-      try {
-        await this.#control.reboot();
-      } catch (error) {
+      await this.#control.reboot().catch((error: unknown) => {
         this.#rebooting = false;
         throw error;
-      }
+      });
     });
   }
 

@@ -1,3 +1,4 @@
+import { withoutSeen } from '#domain/condition-words.ts';
 import { progressPieces } from './render-details.ts';
 import { harmless } from './render-text.ts';
 import { adviceFor, phaseWord } from './render-words.ts';
@@ -16,14 +17,9 @@ export function plainKey(row: EcuRow): string {
     status?.failure?.reason,
     status?.progress?.targetVersion,
     status?.progress?.phase,
-    status?.waitingFor.map(nameOf),
+    status?.waitingFor.map(withoutSeen),
     row.percent === undefined ? undefined : Math.floor(row.percent / percentStep),
   ]);
-}
-
-/** What a condition is called; the values behind it change all the time. */
-function nameOf(condition: string): string {
-  return condition.split(':', 1)[0] ?? '';
 }
 
 /** One ECU in one line, for output that is no terminal: `12:31:07Z autoware UPDATING 1.0 -> 2.0 downloading 45% ...`. */

@@ -6,6 +6,7 @@ import { diagnosticsOptions } from './diagnostics-options.ts';
 import { healthChecks, healthOptions } from './health-options.ts';
 import { commandLine, directory, flag, int, ms, section } from './option-kinds.ts';
 import { persistOptions } from './persist-options.ts';
+import { preconditionOptions } from './precondition-options.ts';
 
 /** Marks options whose value is not shown, because it may hold a password. */
 export const secretOptions = z.registry<{ secret: true }>();
@@ -82,6 +83,7 @@ export const optionsSchema = z.object({
     .prefault({}),
   health_checks: healthChecks,
   health: healthOptions,
+  preconditions: preconditionOptions,
   download: z
     .object(
       {

@@ -80,6 +80,12 @@ export const failureKinds = {
     what: 'new release did not come up and the old one was booted again',
     mend: 'look at its black box with `ota blackbox show`, and publish a corrected one',
   },
+  vehicle_state: {
+    number: 213,
+    type: 'RECOVERABLE',
+    what: 'the vehicle is not in a state for this',
+    mend: 'bring it into the state that is asked for, and try again',
+  },
   unrecoverable: {
     number: 300,
     type: 'UNRECOVERABLE',

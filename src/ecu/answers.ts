@@ -7,5 +7,6 @@ export function accepted(ecuId: EcuId): EcuAnswer {
 }
 
 export function refused(ecuId: EcuId, failure: OtaFailure): EcuAnswer {
-  return { ecuId, result: failure.type, message: failure.reason };
+  const answer = { ecuId, result: failure.type, message: failure.reason };
+  return failure.code === 'vehicle_state' ? { ...answer, blocked: true } : answer;
 }

@@ -6,6 +6,7 @@ import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import type { EcuActor } from '#update/ecu-actor.ts';
 import { failureOf } from '#update/failure-of.ts';
+import { type Gate, refusalAt } from '#update/gate.ts';
 import { validateUpdateRequest } from '#update/request.ts';
 import { accepted, refused } from './answers.ts';
 import type { EcuAnswer, LocalEcu } from './ecu.ts';
@@ -18,6 +19,7 @@ export interface MachineEcuParts {
   readonly running: Pick<SlotContents, 'id' | 'version' | 'detail'>;
   readonly slots: Pick<Slots, 'rollbackTarget' | 'bootloader'>;
   readonly allowRollback: boolean;
+  readonly gate: Gate;
 }
 
 /** Progress is told once per so many milliseconds; changes of status and phase at once. */
@@ -42,6 +44,8 @@ export class MachineEcu implements LocalEcu, Disposable {
     if (!this.#parts.actor.isAtRest) return this.#busy();
     const request = validateUpdateRequest(entry, requestId);
     if (request instanceof OtaFailure) return refused(this.id, request);
+    const refusal = this.#refusedByVehicle();
+    if (refusal !== undefined) return refused(this.id, refusal);
     return this.#parts.actor.send({ type: 'UPDATE', request }) ? accepted(this.id) : this.#busy();
   }
 
@@ -51,7 +55,7 @@ export class MachineEcu implements LocalEcu, Disposable {
   }
 
   async rollback(_requestId: string): Promise<EcuAnswer> {
-    const { actor, slots, allowRollback } = this.#parts;
+    const { actor, slots, allowRollback, gate } = this.#parts;
     if (!allowRollback) {
       const why = 'it is switched off by the option allow.rollback';
       return refused(this.id, new OtaFailure('rollback_refused', why));
@@ -63,6 +67,8 @@ export class MachineEcu implements LocalEcu, Disposable {
       const known = error instanceof BootError && error.code === 'rollback_refused';
       return refused(this.id, failureOf(error, known ? 'rollback_refused' : 'rollback_failed'));
     }
+    const refusal = gate.holdsRollbacks ? this.#refusedByVehicle() : undefined;
+    if (refusal !== undefined) return refused(this.id, refusal);
     return actor.send({ type: 'ROLLBACK' }) ? accepted(this.id) : this.#busy();
   }
 
@@ -86,7 +92,6 @@ export class MachineEcu implements LocalEcu, Disposable {
       release: running.detail,
       slot: running.id,
       bootloader: slots.bootloader,
-      waitingFor: [],
       ...actor.activity(),
     };
   }
@@ -123,6 +128,12 @@ export class MachineEcu implements LocalEcu, Disposable {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
+  }
+
+  /** Where a request may wait, it is taken all the same. */
+  #refusedByVehicle(): OtaFailure | undefined {
+    const { gate } = this.#parts;
+    return gate.waitMs.start > 0 ? undefined : refusalAt(gate, 'start');
   }
 
   #busy(): EcuAnswer {

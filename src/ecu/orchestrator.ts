@@ -1,5 +1,8 @@
+import type { SwitchKind } from '#boot/slots.ts';
 import type { EcuId } from '#domain/ecu.ts';
 import type { OtaFailure } from '#domain/failure.ts';
+import { type Gate, refusalAt } from '#update/gate.ts';
+import { refused } from './answers.ts';
 import type {
   EcuAnswer,
   IncomingCall,
@@ -19,6 +22,8 @@ export interface OrchestratorOptions extends FanOutOptions {
   readonly local: LocalEcu;
   /** Why this ECU takes no updates and rollbacks at all: its configuration is broken. */
   readonly refusal?: OtaFailure;
+  /** Refuses requests for all ECUs from here downwards, before they are handed out, while its start is not open. */
+  readonly vehicleGate?: Gate;
   /** Counts every request until it is answered. */
   readonly underWay?: RequestsUnderWay;
 }
@@ -55,8 +60,8 @@ export class Orchestrator implements Vehicle {
   async rollback(request: NamedRequest, call: IncomingCall): Promise<readonly EcuAnswer[]> {
     const { local } = this.#options;
     const { ecuIds } = request;
-    const refused = this.#refuseAll(ecuIds, call);
-    if (refused !== undefined) return refused;
+    const refusals = this.#refuseAll(ecuIds, call) ?? this.#refuseForVehicle('rollback', ecuIds, call);
+    if (refusals !== undefined) return refusals;
     const passedOn = { ...request, requestId: request.requestId || newRequestId() };
     const route = this.#routeTo(ecuIds);
     const answers = await this.#ask(route, passedOn.requestId, call, {
@@ -89,8 +94,8 @@ export class Orchestrator implements Vehicle {
   ): Promise<readonly EcuAnswer[]> {
     const { local } = this.#options;
     const ids = request.entries.map(({ ecuId }) => ecuId);
-    const refused = this.#refuseAll(ids, call);
-    if (refused !== undefined) return refused;
+    const refusals = this.#refuseAll(ids, call) ?? this.#refuseForVehicle('update', ids, call);
+    if (refusals !== undefined) return refusals;
     const passedOn = { ...request, requestId: request.requestId || newRequestId() };
     const route = this.#routeTo(ids);
     // The first entry that names an ECU counts.
@@ -138,6 +143,23 @@ export class Orchestrator implements Vehicle {
     const { refusal: failure, local } = this.#options;
     if (failure === undefined) return undefined;
     const mine = caller === 'agent' ? ids : ids.filter((id) => id === local.id);
-    return [...new Set(mine)].map((ecuId) => ({ ecuId, result: 'UNRECOVERABLE', message: failure.reason }));
+    return [...new Set(mine)].map((ecuId) => refused(ecuId, failure));
+  }
+
+  /** Where the vehicle stands for all of its ECUs, none gets a request that one of them would have to refuse. */
+  #refuseForVehicle(
+    kind: SwitchKind,
+    ids: readonly EcuId[],
+    { caller }: IncomingCall,
+  ): EcuAnswer[] | undefined {
+    const { vehicleGate, local, store, log } = this.#options;
+    if (vehicleGate === undefined || (kind === 'rollback' && !vehicleGate.holdsRollbacks)) return undefined;
+    const failure = refusalAt(vehicleGate, 'start');
+    if (failure === undefined) return undefined;
+    log.warn({ request: kind, named: ids.slice(0, maxLoggedNames) }, failure.reason);
+    // A parent answers itself for what is not below this ECU.
+    const isOurs = (id: EcuId): boolean => id === local.id || store.childFor(id) !== undefined;
+    const mine = caller === 'agent' ? ids : ids.filter(isOurs);
+    return [...new Set(mine)].map((ecuId) => refused(ecuId, failure));
   }
 }

@@ -2,6 +2,7 @@ import type { Actor } from 'xstate';
 import { createActor } from 'xstate';
 import type { UpdateProgress } from '#domain/progress.ts';
 import type { FailureReport, OtaStatus } from '#domain/status.ts';
+import { type Gate, type GatePoint, openGate } from './gate.ts';
 import type { EcuMachine } from './machine.ts';
 import { createEcuMachine, statusOf } from './machine.ts';
 import type { EcuEvent, MachineStart } from './machine-parts.ts';
@@ -15,15 +16,28 @@ export interface EcuActivity {
   readonly status: OtaStatus;
   readonly failure: FailureReport | undefined;
   readonly progress: UpdateProgress | undefined;
+  /** Conditions of the vehicle that the job waits for; at rest, those that an update would have to wait for. */
+  readonly waitingFor: readonly string[];
 }
 
 /** The running machine of one ECU. Its callers know no machine: they ask, send and listen. */
 export class EcuActor implements AsyncDisposable {
   readonly #actor: Actor<EcuMachine>;
+  readonly #gate: Gate;
+  readonly #leaveGate: () => void;
   readonly #listeners = new Set<() => void>();
 
   /** `onDefect` is told what should never happen: an error that the machine itself did not handle. */
-  constructor(steps: UpdateSteps, start: MachineStart, onDefect: (error: unknown) => void) {
+  constructor(
+    steps: UpdateSteps,
+    start: MachineStart,
+    onDefect: (error: unknown) => void,
+    gate: Gate = openGate,
+  ) {
+    this.#gate = gate;
+    this.#leaveGate = gate.subscribe(() => {
+      if (this.#waitsAt() !== undefined) this.#tell();
+    });
     this.#actor = createActor(createEcuMachine(steps), { input: start });
     this.#actor.subscribe({ next: () => this.#changed(), error: onDefect });
   }
@@ -68,10 +82,12 @@ export class EcuActor implements AsyncDisposable {
     const status = statusOf(snapshot);
     const failed = status === 'FAILURE' || status === 'ROLLBACK_FAILURE';
     const { failure, meter } = snapshot.context;
+    const point = this.#waitsAt();
     return {
       status,
       failure: failed ? failure : undefined,
       progress: status === 'UPDATING' ? meter?.snapshot() : undefined,
+      waitingFor: point === undefined ? [] : this.#gate.unfulfilled(point),
     };
   }
 
@@ -85,6 +101,7 @@ export class EcuActor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { job } = this.#actor.getSnapshot().context;
     this.#actor.stop();
+    this.#leaveGate();
     this.#listeners.clear();
     if (job === undefined) return;
     const timeout = Promise.withResolvers<void>();
@@ -97,6 +114,17 @@ export class EcuActor implements AsyncDisposable {
     const { meter } = this.#actor.getSnapshot().context;
     if (meter !== undefined) meter.onPhase = () => this.#tell();
     this.#tell();
+  }
+
+  #waitsAt(): GatePoint | undefined {
+    const snapshot = this.#actor.getSnapshot();
+    const isAt = (state: 'awaitingStart' | 'awaitingReboot'): boolean =>
+      snapshot.matches({ rollingBack: state });
+    if (snapshot.matches('atRest') || isAt('awaitingStart')) return 'start';
+    if (snapshot.matches({ updating: { building: 'awaitingStart' } })) return 'start';
+    if (snapshot.matches({ updating: { building: 'awaitingActivation' } })) return 'activation';
+    if (snapshot.matches({ updating: 'awaitingReboot' }) || isAt('awaitingReboot')) return 'reboot';
+    return undefined;
   }
 
   #tell(): void {

@@ -1,7 +1,9 @@
-import type { Slots } from '#boot/slots.ts';
+import type { Slots, SwitchKind } from '#boot/slots.ts';
 import type { FailureCode } from '#domain/failure.ts';
 import type { Log } from '#domain/log.ts';
+import type { ReleaseRequest } from '#domain/release.ts';
 import { failureOf } from './failure-of.ts';
+import { type Gate, GateWait } from './gate.ts';
 import type { FirstBoot } from './health/first-boot.ts';
 import type { Journal } from './journal.ts';
 import type { Returns } from './returns.ts';
@@ -19,6 +21,10 @@ export interface EcuStepParts {
   /** Files that go with a rollback. */
   readonly back: BackCarrier;
   readonly awaitChildren: UpdateSteps['awaitChildren'];
+  /** Whether the vehicle is in a state for going on. */
+  readonly gate: Gate;
+  /** Resolves when every request that came in has its answer. */
+  readonly answered: () => Promise<void>;
   readonly log: Log;
   /** Told when a step begins, for the log. */
   readonly onStep: (step: keyof UpdateSteps) => void;
@@ -29,7 +35,8 @@ export interface EcuStepParts {
  * cleared after the job has ended. Errors of every step: OtaFailure, or the signal's reason.
  */
 export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
-  const { slots, journal, engine, firstBoot, returns, back, log, onStep } = parts;
+  const { slots, journal, engine, firstBoot, returns, back, gate, log, onStep } = parts;
+  const wait = new GateWait(gate);
 
   const step = async <T>(
     name: keyof UpdateSteps,
@@ -45,14 +52,23 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
     }
   };
 
+  /** The end of a trial goes back to what ran before: to wait with a release that is bad is no better. */
+  const isHeld = (why: SwitchKind | 'trial_ended'): boolean =>
+    why === 'update' || (why === 'rollback' && gate.holdsRollbacks);
+
+  const jobOf = async (request: ReleaseRequest | undefined) =>
+    request === undefined
+      ? { requestId: '', version: (await slots.rollbackTarget()).version, url: '' }
+      : nameOf(request);
+
   return {
     firstBootLimitMs: firstBoot.limitMs,
     verify: (request, context) =>
       step('verify', 'unrecoverable', async () => {
-        const { requestId, version, url } = request;
-        await journal.begin('verify', { requestId, version, url: url.href });
+        if (journal.entry?.step === 'await_start') await journal.reach('verify');
+        else await journal.begin('verify', nameOf(request));
         const image = await engine.verify(request, context);
-        await returns.admit({ version, imageDigest: image.digest }, request.force === true);
+        await returns.admit({ version: request.version, imageDigest: image.digest }, request.force === true);
         return image;
       }),
     prepare: (image, context) =>
@@ -75,20 +91,35 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
         await journal.reach('persist');
         return engine.persist(staged, context);
       }),
+    awaitVehicle: async (point, { request, signal }) => {
+      if (point === 'start') wait.begin();
+      if (!isHeld(request === undefined ? 'rollback' : 'update')) return;
+      // What is not to be waited for was looked at when the request was taken.
+      if (point === 'start' && gate.waitMs.start === 0) return;
+      const waitingFor = gate.unfulfilled(point);
+      if (waitingFor.length === 0) return;
+      await step('awaitVehicle', 'unspecific', async () => {
+        log.info({ point, waitingFor }, 'waiting until the vehicle is in a state for it');
+        if (point === 'start') await journal.begin('await_start', await jobOf(request));
+        else await journal.reach(`await_${point}`);
+        await wait.pass(point, signal);
+      });
+    },
     activate: (staged, release) =>
       step('activate', 'boot_control_activate', async () => {
         await journal.reach('activate', await returns.beforeSwitch());
-        await slots.activate(staged.tree, release);
+        await slots.activate(staged.tree, release, () => wait.look('activation'));
       }),
     awaitChildren: (context) =>
       step('awaitChildren', 'unspecific', async () => {
         await journal.reach('await_children');
         await parts.awaitChildren(context);
       }),
-    reboot: () =>
+    reboot: (why) =>
       step('reboot', 'boot_control_activate', async () => {
         await journal.reach('reboot');
-        await slots.reboot();
+        await parts.answered();
+        await slots.reboot(isHeld(why) ? () => wait.look('reboot') : undefined);
       }),
     checkHealth: ({ signal }) =>
       step('checkHealth', 'health_check_failed', async () => {
@@ -138,7 +169,9 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
       }),
     record: (status, failure) =>
       step('record', 'unrecoverable', async () => {
-        if (status === 'ROLLBACK_FAILURE') {
+        // A rollback has no URL.
+        const stopped = status === 'ABORTED' && journal.entry?.url === '';
+        if (status === 'ROLLBACK_FAILURE' || stopped) {
           await back.undo().catch((error: unknown) => {
             // The release that runs is not concerned; the next rollback begins with it.
             log.error({ err: error }, 'what was carried back could not be taken back');
@@ -148,4 +181,8 @@ export function createEcuSteps(parts: EcuStepParts): UpdateSteps {
         await journal.clear();
       }),
   };
+}
+
+function nameOf({ requestId, version, url }: ReleaseRequest) {
+  return { requestId, version, url: url.href };
 }

@@ -13,13 +13,16 @@ import { timelineSchema, withPoint } from './timeline.ts';
 
 /** Points of a job at which the journal is written, in order, and what the ECU is doing from there on. */
 export const journalSteps = {
+  await_start: 'waiting until the vehicle is in a state for it',
   verify: 'fetching and verifying the image description',
   prepare: 'making the standby slot ready',
   plan: 'comparing the slots with the image',
   place: 'placing files',
   persist: 'carrying over persistent files',
+  await_activation: 'waiting until the vehicle is in a state for switching the boot choice',
   activate: 'switching the boot choice to the new release',
   await_children: 'waiting for the children before the reboot',
+  await_reboot: 'waiting until the vehicle is in a state for the reboot',
   reboot: 'rebooting',
   roll_back: 'switching the boot choice back to the old release',
   first_boot: 'checking the newly booted release',

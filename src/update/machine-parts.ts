@@ -7,6 +7,7 @@ import type { TrialCause, TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
 import { failureOf } from './failure-of.ts';
 import { reportOf } from './failure-report.ts';
+import { type GatePoint, isHeldBack } from './gate.ts';
 import { TrialFailure, trialEndOf } from './health/trial-failure.ts';
 import { UpdateJob } from './job.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
@@ -93,10 +94,13 @@ export function ecuMachineParts(steps: UpdateSteps) {
         const { version, detail } = job.request;
         return steps.activate(staged, { version, detail, imageDigest: staged.image.digest });
       }),
+      awaitVehicle: fromPromise<void, { point: GatePoint; request: ReleaseRequest | undefined }>(
+        ({ input: { point, request }, signal }) => steps.awaitVehicle(point, { request, signal }),
+      ),
       awaitChildren: fromPromise(({ signal }) => steps.awaitChildren({ signal })),
-      reboot: fromPromise(() => steps.reboot()),
+      reboot: fromPromise<void, SwitchKind | 'trial_ended'>(({ input }) => steps.reboot(input)),
       rollBack: fromPromise(() => steps.rollBack()),
-      settle: fromPromise<void, { job: UpdateJob }>(({ input: { job } }) => job.settled()),
+      settle: fromPromise<void, { job: UpdateJob | undefined }>(async ({ input: { job } }) => job?.settled()),
       checkHealth: fromPromise(({ signal }) => steps.checkHealth({ signal })),
       confirm: fromPromise(() => steps.confirm()),
       giveUp: fromPromise<boolean, { failure: FailureReport; end: TrialEnd }>(({ input: { failure, end } }) =>
@@ -128,6 +132,7 @@ export function ecuMachineParts(steps: UpdateSteps) {
       showFinalizing: ({ context }) => context.meter?.enter('FINALIZING_UPDATE', 'POST_PROCESSING'),
     },
     guards: {
+      heldBack: ({ event }) => isHeldBack(errorIn(event)),
       restsAt: ({ context: { start } }, { status }: { status: RestStatus }) =>
         start.at === 'rest' && start.status === status,
       rebootLeadsBack: ({ event }) => !('output' in event) || event.output !== false,

@@ -46,7 +46,7 @@ export function createEcuMachine(steps: UpdateSteps) {
         },
         rebooting: {
           description: 'Nothing changes any more; the next start judges',
-          invoke: { src: 'reboot', onError: '#ecu.stranded' },
+          invoke: { src: 'reboot', input: 'trial_ended', onError: '#ecu.stranded' },
           after: { rebootLimit: '#ecu.hung' },
         },
       },
@@ -97,9 +97,18 @@ export function createEcuMachine(steps: UpdateSteps) {
         states: {
           building: {
             description: 'Everything that can be aborted',
-            initial: 'verifying',
+            initial: 'awaitingStart',
             on: { ABORT: '#ecu.aborting' },
             states: {
+              awaitingStart: {
+                description: 'Nothing is written yet',
+                invoke: {
+                  src: 'awaitVehicle',
+                  input: ({ context }) => ({ point: 'start', request: made(context.job).request }),
+                  onDone: 'verifying',
+                  onError: { target: '#ecu.updating.failing', actions: 'failUpdate' },
+                },
+              },
               verifying: {
                 invoke: {
                   src: 'verify',
@@ -138,34 +147,60 @@ export function createEcuMachine(steps: UpdateSteps) {
                   src: 'persist',
                   input: ({ context }) => ({ job: made(context.job), staged: made(context.staged) }),
                   onDone: {
-                    target: '#ecu.updating.activating',
+                    target: 'awaitingActivation',
                     actions: assign({ staged: ({ event }) => event.output }),
                   },
+                  onError: { target: '#ecu.updating.failing', actions: 'failUpdate' },
+                },
+              },
+              awaitingActivation: {
+                description: 'The release is whole; the boot choice is as it was',
+                invoke: {
+                  src: 'awaitVehicle',
+                  input: ({ context }) => ({ point: 'activation', request: made(context.job).request }),
+                  onDone: '#ecu.updating.activating',
                   onError: { target: '#ecu.updating.failing', actions: 'failUpdate' },
                 },
               },
             },
           },
           activating: {
-            description: 'Too late for an abort from here on',
+            description: 'Not to be aborted; looks at the vehicle once more right before the switch',
             entry: 'showActivating',
             invoke: {
               src: 'activate',
               input: ({ context }) => ({ job: made(context.job), staged: made(context.staged) }),
               onDone: 'awaitingChildren',
-              onError: { target: 'failing', actions: 'failUpdate' },
+              onError: [
+                { guard: { type: 'heldBack' }, target: 'building.awaitingActivation' },
+                { target: 'failing', actions: 'failUpdate' },
+              ],
             },
           },
           awaitingChildren: {
             entry: 'showFinalizing',
             // The switch is made; whatever happens to the children, it is not worth losing the release for.
-            invoke: { src: 'awaitChildren', onDone: 'rebooting', onError: 'rebooting' },
+            invoke: { src: 'awaitChildren', onDone: 'awaitingReboot', onError: 'awaitingReboot' },
+          },
+          awaitingReboot: {
+            description: 'The switch is made, one-shot, and can be taken back',
+            on: { ABORT: '#ecu.aborting' },
+            invoke: {
+              src: 'awaitVehicle',
+              input: ({ context }) => ({ point: 'reboot', request: made(context.job).request }),
+              onDone: 'rebooting',
+              onError: { target: 'failing', actions: 'failUpdate' },
+            },
           },
           rebooting: {
             description: 'Nothing changes any more; the next start judges',
             invoke: {
               src: 'reboot',
-              onError: { target: 'failing', actions: 'failUpdate' },
+              input: 'update',
+              onError: [
+                { guard: { type: 'heldBack' }, target: 'awaitingReboot' },
+                { target: 'failing', actions: 'failUpdate' },
+              ],
             },
           },
           failing: {
@@ -189,7 +224,7 @@ export function createEcuMachine(steps: UpdateSteps) {
             description: 'The aborted step lets go of the standby slot, or is left behind',
             invoke: {
               src: 'settle',
-              input: ({ context }) => ({ job: made(context.job) }),
+              input: ({ context }) => ({ job: context.job }),
               onDone: 'recording',
               onError: 'recording',
             },
@@ -207,11 +242,31 @@ export function createEcuMachine(steps: UpdateSteps) {
 
       rollingBack: {
         tags: 'ROLLBACKING',
-        initial: 'switching',
+        initial: 'awaitingStart',
         states: {
+          awaitingStart: {
+            description: 'Nothing is written yet',
+            on: { ABORT: '#ecu.aborting' },
+            invoke: {
+              src: 'awaitVehicle',
+              input: { point: 'start', request: undefined },
+              onDone: 'switching',
+              onError: { target: 'failing', actions: 'failRollback' },
+            },
+          },
           switching: {
             invoke: {
               src: 'rollBack',
+              onDone: 'awaitingReboot',
+              onError: { target: 'failing', actions: 'failRollback' },
+            },
+          },
+          awaitingReboot: {
+            description: 'The switch is made, one-shot, and can be taken back',
+            on: { ABORT: '#ecu.aborting' },
+            invoke: {
+              src: 'awaitVehicle',
+              input: { point: 'reboot', request: undefined },
               onDone: 'rebooting',
               onError: { target: 'failing', actions: 'failRollback' },
             },
@@ -220,7 +275,11 @@ export function createEcuMachine(steps: UpdateSteps) {
             description: 'Nothing changes any more; the next start judges',
             invoke: {
               src: 'reboot',
-              onError: { target: 'failing', actions: 'failRollback' },
+              input: 'rollback',
+              onError: [
+                { guard: { type: 'heldBack' }, target: 'awaitingReboot' },
+                { target: 'failing', actions: 'failRollback' },
+              ],
             },
           },
           failing: {

@@ -9,13 +9,16 @@ import type { RecorderParts } from './black-box/recorder.ts';
 import { BlackBoxRecorder } from './black-box/recorder.ts';
 import { redacted } from './black-box/redact.ts';
 import { maxReportChars, reportOf } from './failure-report.ts';
-import type { JournalEntry } from './journal.ts';
+import type { JournalEntry, JournalStep } from './journal.ts';
 import { journalSteps } from './journal.ts';
 import type { ReleaseName } from './quarantine.ts';
 import { Quarantine } from './quarantine.ts';
 
 /** So many names have room in the journal. */
 const maxCrashRecords = 200;
+
+/** While these run, the words of the slots may tell of a switch that is not made yet. */
+const stepsBeforeSwitch: ReadonlySet<JournalStep> = new Set(['await_activation', 'activate', 'roll_back']);
 
 type FellBack = Extract<BootVerdict, { kind: 'fell_back' }>;
 
@@ -92,7 +95,7 @@ export class Returns {
       return reportOf(interrupted(entry));
     }
     // Cut off between the words of the slots and the boot choice: the other slot was never tried.
-    const between = entry?.step === 'activate' || entry?.step === 'roll_back' ? entry : undefined;
+    const between = entry !== undefined && stepsBeforeSwitch.has(entry.step) ? entry : undefined;
     if (between !== undefined && verdict.failure === undefined && !(await this.#recorder.wasTried())) {
       return reportOf(interrupted(between));
     }

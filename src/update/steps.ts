@@ -1,8 +1,9 @@
-import type { EndStatus, StagedRelease } from '#boot/slots.ts';
+import type { EndStatus, StagedRelease, SwitchKind } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport } from '#domain/status.ts';
 import type { TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
+import type { GatePoint } from './gate.ts';
 import type { DeltaPlan, StagedTree } from './plan.ts';
 import type { PreparedTree } from './prepared-tree.ts';
 import type { ProgressMeter } from './progress-meter.ts';
@@ -11,6 +12,13 @@ import type { ProgressMeter } from './progress-meter.ts';
 export interface StepContext {
   readonly meter: ProgressMeter;
   /** Aborted when the machine leaves the state that runs the step. */
+  readonly signal: AbortSignal;
+}
+
+/** What waits for the vehicle. */
+export interface WaitingJob {
+  /** The update; undefined for a rollback. */
+  readonly request: ReleaseRequest | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -29,11 +37,19 @@ export interface UpdateSteps {
   place(plan: DeltaPlan, context: StepContext): Promise<StagedTree>;
   /** Carries persistent files over from the active slot. */
   persist(staged: StagedTree, context: StepContext): Promise<StagedTree>;
-  /** Everything durable, then the boot switch, read back. Not to be aborted. */
+  /**
+   * Waits until the vehicle is in a state for going on, as long as the options allow. Errors: OtaFailure `vehicle_state`.
+   */
+  awaitVehicle(point: GatePoint, job: WaitingJob): Promise<void>;
+  /**
+   * Everything durable, then the boot switch, read back. Not to be aborted. OtaFailure `vehicle_state`: nothing was
+   * switched because the vehicle is not in a state for it any more; to be called again.
+   */
   activate(staged: StagedTree, release: StagedRelease): Promise<void>;
   /** Waits until the children are done or the limit is over. */
   awaitChildren(context: { readonly signal: AbortSignal }): Promise<void>;
-  reboot(): Promise<void>;
+  /** OtaFailure `vehicle_state`: as for `activate`. The end of a trial is not held up by the state of the vehicle. */
+  reboot(why: SwitchKind | 'trial_ended'): Promise<void>;
   /** Milliseconds within which `checkHealth` must have ended. */
   readonly firstBootLimitMs: number;
   /** The trial of a first boot. Resolves when the release is to be kept. Errors: OtaFailure `health_check_failed`. */

@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openBlockSlots } from '#boot/block-control.ts';
+import { OtaFailure } from '#domain/failure.ts';
 import { BlockEcu } from '../support/block-ecu.ts';
 import { blockWorld, mountsWith, smallRelease, updateBlockEcu } from '../support/block-world.ts';
 import { whyNoLoopDisks } from '../support/loop-disk.ts';
@@ -38,6 +39,28 @@ for (const type of ['ext4', 'xfs', 'btrfs'] as const) {
       if (type !== 'ext4') await assertShared(ecu, ['usr/lib/twin', 'usr/lib/twin-too']);
       assert.ok(site.sent < 120_000, 'what the slot held was not downloaded again');
       assert.doesNotMatch(ecu.log.lines.join('\n'), /formatted/);
+    });
+
+    it('is not booted when the last look forbids it, be it after the check of the file system; and can be next time', async (t) => {
+      const [ecu, site] = await blockWorld(t, { type, standbyKib });
+      await site.publish(smallRelease);
+      await using slots = await ecu.open();
+      const { image, tree } = await site.update({ slots });
+      const release = { version: '2', detail: undefined, imageDigest: image.digest };
+      const held = new OtaFailure('vehicle_state', 'moving');
+      for (const lookThatThrows of [1, 2]) {
+        let looks = 0;
+        const look = () => {
+          looks += 1;
+          if (looks === lookThatThrows) throw held;
+        };
+        await assert.rejects(slots.activate(tree, release, look), held);
+        assert.equal(looks, lookThatThrows);
+      }
+      assert.deepEqual(ecu.calls, ['install slot_b', 'install slot_b']);
+      await slots.activate(tree, release, () => {});
+      assert.deepEqual(ecu.calls.slice(2), ['install slot_b', 'once slot_b']);
+      assert.deepEqual(mountsWith(`${ecu.disk.directory}/mounts`), []);
     });
 
     it('is formatted when it has errors, and keeps UUID and label', async (t) => {

@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { bootDirectorySlots, readDirectorySlots } from '#boot/directory.ts';
 import type { Slots, StagedRelease } from '#boot/slots.ts';
+import { OtaFailure } from '#domain/failure.ts';
 import type { FailureReport } from '#domain/status.ts';
 import { programsOnPath } from '../support/programs.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -281,4 +282,24 @@ test('an unknown status word of the running slot is written anew as INITIALIZED'
   await writeFile(join(directory, 'status', 'slot_a', 'status'), 'GARBAGE');
   await boot(directory);
   assert.equal(await word(directory, 'slot_a'), 'INITIALIZED');
+});
+
+test('a last look that throws leaves the boot choice as it is, and no reboot is made', async (t) => {
+  const directory = await delivered(t);
+  let reboots = 0;
+  const slots = await bootDirectorySlots({ directory, reboot: async () => void (reboots += 1) });
+  const held = new OtaFailure('vehicle_state', 'moving');
+  const look = () => {
+    throw held;
+  };
+  const tree = await slots.prepare(never);
+  await assert.rejects(slots.activate(tree, release2, look), held);
+  assert.equal(JSON.parse(await readFile(join(directory, 'boot.json'), 'utf8')).once, null);
+  await slots.activate(tree, release2);
+  assert.equal(JSON.parse(await readFile(join(directory, 'boot.json'), 'utf8')).once, 'slot_b');
+  await assert.rejects(slots.reboot(look), held);
+  assert.equal(reboots, 0);
+  await slots.record('ABORTED', undefined);
+  assert.equal(JSON.parse(await readFile(join(directory, 'boot.json'), 'utf8')).once, null);
+  assert.equal((await (await boot(directory)).judge()).kind, 'ordinary');
 });

@@ -8,7 +8,9 @@ import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import { MachineEcu } from '#ecu/local-ecu.ts';
 import { EcuActor } from '#update/ecu-actor.ts';
+import { openGate } from '#update/gate.ts';
 import type { MachineStart } from '#update/machine-parts.ts';
+import { HandGate } from '../support/hand-gate.ts';
 import { ScriptedSteps } from '../support/scripted-steps.ts';
 
 const entry: UpdateRequestEntry = {
@@ -33,11 +35,12 @@ interface Setting {
   readonly start?: MachineStart;
   readonly rollbackTarget?: () => Promise<SlotContents>;
   readonly allowRollback?: boolean;
+  readonly gate?: HandGate;
 }
 
 function openEcu(t: TestContext, steps: ScriptedSteps, setting: Setting = {}): MachineEcu {
   const start = setting.start ?? { at: 'rest', status: 'SUCCESS', failure: undefined };
-  const actor = new EcuActor(steps, start, (error) => assert.fail(String(error)));
+  const actor = new EcuActor(steps, start, (error) => assert.fail(String(error)), setting.gate);
   actor.start();
   const ecu = new MachineEcu({
     id: 'main',
@@ -48,6 +51,7 @@ function openEcu(t: TestContext, steps: ScriptedSteps, setting: Setting = {}): M
       bootloader: 'directory',
       rollbackTarget: setting.rollbackTarget ?? (() => Promise.resolve(previous)),
     },
+    gate: setting.gate ?? openGate,
     allowRollback: setting.allowRollback ?? true,
   });
   t.after(async () => {
@@ -89,6 +93,36 @@ test('a busy ECU says RECOVERABLE and what it does', async (t) => {
     assert.equal(answer.result, 'RECOVERABLE');
     assert.match(answer.message, /^E201: busy: updating to version 2 \(placing\); wait/);
   }
+});
+
+test('a vehicle in no state for it refuses update and rollback with the reasons, and Status shows them', async (t) => {
+  const gate = new HandGate();
+  const ecu = openEcu(t, new ScriptedSteps(), { gate });
+  const moves = told(ecu, ({ waitingFor }) => waitingFor.length > 0);
+  gate.set('start', 'parked: stands (Vehicle.Speed is 42, 0.1 s old)');
+  assert.deepEqual((await moves).waitingFor, ['parked: stands (Vehicle.Speed is 42, 0.1 s old)']);
+  for (const answer of [ecu.update(entry, 'r'), await ecu.rollback('r')]) {
+    assert.equal(answer.result, 'RECOVERABLE');
+    assert.equal(answer.blocked, true);
+    assert.match(answer.message, /^E213: .*Vehicle\.Speed is 42, 0\.1 s old\); nothing was begun; /);
+  }
+  assert.equal(ecu.status().status, 'SUCCESS');
+  gate.holdsRollbacks = false;
+  assert.equal((await ecu.rollback('r')).result, 'NO_FAILURE');
+});
+
+test('an update that may wait is taken, and shows what it waits for', async (t) => {
+  const [gate, steps] = [new HandGate(), new ScriptedSteps()];
+  gate.waitMs.start = 1000;
+  gate.set('start', 'parked: no');
+  const held = steps.hold('awaitVehicle');
+  const ecu = openEcu(t, steps, { gate });
+  assert.equal(ecu.update(entry, 'r').result, 'NO_FAILURE');
+  await held.entered;
+  assert.deepEqual(ecu.status().waitingFor, ['parked: no']);
+  gate.set('start');
+  assert.deepEqual(ecu.status().waitingFor, []);
+  assert.match(ecu.update(entry, 'r').message, /^E201: busy: updating to version 2 \(awaiting start\)/);
 });
 
 test('an invalid request is refused before anything starts', (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { OtaFailure } from '#domain/failure.ts';
 import type { EcuAnswer, IncomingCall } from '#ecu/ecu.ts';
+import { HandGate } from '../support/hand-gate.ts';
 import {
   type LoopbackEcu,
   type LoopbackEcuOptions,
@@ -272,5 +273,49 @@ describe('an ECU with broken configuration', () => {
     const main = await loopbackEcu(t, 'main', { orchestrator: { refusal } });
     const answers = await main.vehicle.update(updateOf('top', 'main'), { ...agent, caller: 'parent' });
     assert.deepEqual(words(answers), ['main UNRECOVERABLE']);
+  });
+});
+
+describe('a vehicle that is in no state for an update', () => {
+  it('refuses for all of its ECUs before any of them gets the request, and says why', async (t) => {
+    const gate = new HandGate();
+    const { main, c1, c2, g1 } = await vehicle(t, { orchestrator: { vehicleGate: gate } });
+    gate.set('start', 'parked: Vehicle.Speed is 42');
+    const answers = [
+      ...(await main.vehicle.update(updateOf('main', 'c1', 'g1', 'c2'), agent)),
+      ...(await main.vehicle.update(updateOf('g1'), agent)),
+      ...(await main.vehicle.rollback(named('c2'), agent)),
+    ];
+    assert.deepEqual(
+      answers.map(({ ecuId }) => ecuId),
+      ['main', 'c1', 'g1', 'c2', 'g1', 'c2'],
+    );
+    for (const { result, blocked, message } of answers) {
+      assert.deepEqual([result, blocked], ['RECOVERABLE', true]);
+      assert.match(message, /^E213: .*parked: Vehicle\.Speed is 42/);
+    }
+    for (const { local } of [main, c1, c2, g1]) assert.deepEqual(local.asked, []);
+    gate.set('start');
+    assert.deepEqual(words(await main.vehicle.update(updateOf('main', 'g1'), agent)), [
+      'main NO_FAILURE',
+      'g1 NO_FAILURE',
+    ]);
+  });
+
+  it('lets rollbacks pass where the conditions are not for them', async (t) => {
+    const gate = new HandGate();
+    const { main } = await vehicle(t, { orchestrator: { vehicleGate: gate } });
+    gate.set('start', 'parked: no');
+    gate.holdsRollbacks = false;
+    assert.deepEqual(words(await main.vehicle.rollback(named('c1'), agent)), ['c1 NO_FAILURE']);
+  });
+
+  it('refuses only its own part where the conditions are those of one ECU', async (t) => {
+    const { main } = await vehicle(t);
+    main.local.refusal = new OtaFailure('vehicle_state', 'parked: no');
+    assert.deepEqual(words(await main.vehicle.update(updateOf('main', 'c1'), agent)), [
+      'main RECOVERABLE',
+      'c1 NO_FAILURE',
+    ]);
   });
 });

@@ -3,9 +3,10 @@ import type { ReleaseRequest } from '#domain/release.ts';
 import type { FailureReport } from '#domain/status.ts';
 import type { TrialEnd } from '#domain/trial-end.ts';
 import type { VerifiedImage } from '#image/image.ts';
+import type { GatePoint } from '#update/gate.ts';
 import type { DeltaPlan, StagedTree } from '#update/plan.ts';
 import type { PreparedTree } from '#update/prepared-tree.ts';
-import type { StepContext, UpdateSteps } from '#update/steps.ts';
+import type { StepContext, UpdateSteps, WaitingJob } from '#update/steps.ts';
 
 type StepName = keyof UpdateSteps;
 
@@ -24,6 +25,10 @@ export class ScriptedSteps implements UpdateSteps {
   readonly releases: StagedRelease[] = [];
   readonly failures = new Map<StepName, Error>();
   readonly firstBootLimitMs = 60_000;
+  /** Where the job asked whether the vehicle is in a state for going on. */
+  readonly points: GatePoint[] = [];
+  /** The only point at which `awaitVehicle` is held or fails; every one where undefined. */
+  heldAt: GatePoint | undefined;
   givenUp: FailureReport | undefined;
   trialEnd: TrialEnd | undefined;
   /** What `giveUp` says. */
@@ -66,6 +71,15 @@ export class ScriptedSteps implements UpdateSteps {
   async persist(staged: StagedTree, { signal }: StepContext): Promise<StagedTree> {
     await this.#pass('persist', signal);
     return staged;
+  }
+
+  /** Counts as a call only where a test holds it or lets it fail. */
+  async awaitVehicle(point: GatePoint, { signal }: WaitingJob): Promise<void> {
+    this.points.push(point);
+    if (this.heldAt !== undefined && this.heldAt !== point) return;
+    if (this.#held.has('awaitVehicle') || this.failures.has('awaitVehicle')) {
+      await this.#pass('awaitVehicle', signal);
+    }
   }
 
   async activate(_staged: StagedTree, release: StagedRelease): Promise<void> {

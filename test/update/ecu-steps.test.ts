@@ -8,9 +8,10 @@ import { bootDirectorySlots } from '#boot/directory.ts';
 import type { Slots, StandbyTree } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import type { VerifiedImage } from '#image/image.ts';
-import { EcuActor } from '#update/ecu-actor.ts';
+import { type EcuActivity, EcuActor } from '#update/ecu-actor.ts';
 import { createEcuSteps } from '#update/ecu-steps.ts';
 import { finalizeStart } from '#update/finalize.ts';
+import { type Gate, openGate } from '#update/gate.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import type { HealthCheck } from '#update/health/probe.ts';
 import { Journal } from '#update/journal.ts';
@@ -19,6 +20,7 @@ import type { PreparedTree } from '#update/prepared-tree.ts';
 import { Returns } from '#update/returns.ts';
 import { BackCarrier } from '#update/rollback/back-carrier.ts';
 import type { BuildSteps, UpdateSteps } from '#update/steps.ts';
+import { HandGate } from '../support/hand-gate.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
@@ -67,6 +69,7 @@ interface Life {
 async function openEcu(
   t: TestContext,
   carriedBack: readonly string[] = [],
+  gate: Gate = openGate,
 ): Promise<(checks?: readonly HealthCheck[]) => Promise<Life>> {
   const directory = await scratchDirectory(t);
   await mkdir(join(directory, 'slot_a'));
@@ -98,10 +101,12 @@ async function openEcu(
       returns,
       back,
       log: new MemoryLog(),
+      gate,
+      answered: async () => {},
       awaitChildren: () => Promise.resolve(),
       onStep: (step: keyof UpdateSteps) => steps.push(step),
     };
-    const actor = new EcuActor(createEcuSteps(parts), start, (error) => assert.fail(String(error)));
+    const actor = new EcuActor(createEcuSteps(parts), start, (error) => assert.fail(String(error)), gate);
     actor.start();
     t.after(() => actor[Symbol.asyncDispose]());
     const until = async (status: string): Promise<void> => {
@@ -273,3 +278,118 @@ test('the journal follows the steps, holds no cookies, and is gone after the end
   await (await boot()).until('SUCCESS');
   await assert.rejects(readFile(path), { code: 'ENOENT' });
 });
+
+for (const point of ['start', 'activation', 'reboot'] as const) {
+  test(`an update that waits at ${point} can be stopped, and every slot is as before`, async (t) => {
+    const gate = new HandGate();
+    gate.waitMs.start = 60_000;
+    const boot = await openEcu(t, [], gate);
+    const life = await boot();
+    gate.set(point, 'parked: no');
+    const waiting = reached(life, ({ waitingFor, status }) => status === 'UPDATING' && waitingFor.length > 0);
+    life.actor.send({ type: 'UPDATE', request: request('2') });
+    await waiting;
+    life.actor.send({ type: 'ABORT' });
+    await life.until('ABORTED');
+    const next = await boot();
+    assert.equal(next.actor.activity().status, 'ABORTED');
+    assert.equal(await running(next.slots), '1');
+  });
+
+  test(`an update whose time to wait at ${point} is over fails, and the old release boots on`, async (t) => {
+    const gate = new HandGate();
+    gate.waitMs[point] = 50;
+    const boot = await openEcu(t, [], gate);
+    const life = await boot();
+    gate.set(point, 'parked: no');
+    life.actor.send({ type: 'UPDATE', request: request('2') });
+    await life.until('FAILURE');
+    assert.match(life.actor.activity().failure?.reason ?? '', /^E213: .*parked: no; it was waited for 0 s; /);
+    const next = await boot();
+    assert.equal(next.actor.activity().status, 'FAILURE');
+    assert.match(next.actor.activity().failure?.reason ?? '', /^E213: /);
+    assert.equal(await running(next.slots), '1');
+  });
+}
+
+test('a daemon that ends while an update waits to be switched to says so at its next start, and blames no release', async (t) => {
+  const gate = new HandGate();
+  const boot = await openEcu(t, [], gate);
+  const life = await boot();
+  gate.set('activation', 'parked: no');
+  const waiting = reached(life, ({ waitingFor, status }) => status === 'UPDATING' && waitingFor.length > 0);
+  life.actor.send({ type: 'UPDATE', request: request('2') });
+  await waiting;
+  await gate.isWaitedAt();
+  await life.actor[Symbol.asyncDispose]();
+  const next = await boot();
+  assert.equal(next.actor.activity().status, 'FAILURE');
+  assert.match(
+    next.actor.activity().failure?.reason ?? '',
+    /^E210: .*cut off while waiting until the vehicle/,
+  );
+  gate.set('activation');
+  next.actor.send({ type: 'UPDATE', request: request('2') });
+  await next.rebooted;
+  const third = await boot();
+  await third.until('SUCCESS');
+  assert.equal(await running(third.slots), '2');
+});
+
+test('a power cut while the reboot is waited with boots the new release, on trial', async (t) => {
+  const gate = new HandGate();
+  const boot = await openEcu(t, [], gate);
+  const life = await boot();
+  gate.set('reboot', 'parked: no');
+  const waiting = reached(life, ({ waitingFor, status }) => status === 'UPDATING' && waitingFor.length > 0);
+  life.actor.send({ type: 'UPDATE', request: request('2') });
+  await waiting;
+  await gate.isWaitedAt();
+  await life.actor[Symbol.asyncDispose]();
+  const next = await boot();
+  await next.until('SUCCESS');
+  assert.equal(await running(next.slots), '2');
+});
+
+test('a rollback that is stopped while its reboot waits leaves both releases with their own files', async (t) => {
+  const gate = new HandGate();
+  const boot = await openEcu(t, ['/data'], gate);
+  const first = await boot();
+  const old = join(first.slots.activeRoot, 'data');
+  await writeFile(old, 'of release 1');
+  first.actor.send({ type: 'UPDATE', request: request('2') });
+  await first.rebooted;
+  const second = await boot();
+  await second.until('SUCCESS');
+  await writeFile(join(second.slots.activeRoot, 'data'), 'of release 2');
+  gate.set('reboot', 'parked: no');
+  const waiting = reached(
+    second,
+    ({ waitingFor, status }) => status === 'ROLLBACKING' && waitingFor.length > 0,
+  );
+  second.actor.send({ type: 'ROLLBACK' });
+  await waiting;
+  assert.equal(await readFile(old, 'utf8'), 'of release 2');
+  second.actor.send({ type: 'ABORT' });
+  await second.until('ABORTED');
+  assert.equal(await readFile(old, 'utf8'), 'of release 1');
+  const third = await boot();
+  assert.equal(await running(third.slots), '2');
+  gate.set('reboot');
+  third.actor.send({ type: 'ROLLBACK' });
+  await third.rebooted;
+  const fourth = await boot();
+  await fourth.until('SUCCESS');
+  assert.equal(await running(fourth.slots), '1');
+});
+
+/** Resolves when the ECU shows what is looked for. */
+async function reached({ actor }: Life, fits: (activity: EcuActivity) => boolean): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = (): void => {
+    if (fits(actor.activity())) resolve();
+  };
+  const stop = actor.subscribe(look);
+  look();
+  await promise.finally(stop);
+}

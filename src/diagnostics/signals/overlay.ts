@@ -1,4 +1,5 @@
 import type { VssDatatype, VssValue } from '#diagnostics/messages/vss-value.ts';
+import { withoutSeen } from '#domain/condition-words.ts';
 import type { EcuStatus } from '#domain/status.ts';
 
 /** One leaf of our overlay `Vehicle.OTA`, below the branch of an ECU. */
@@ -113,12 +114,8 @@ export const overlaySignals: readonly OverlaySignal[] = [
     'Whether conditions of the vehicle keep an update from starting or from going on.',
     (s) => s.waitingFor.length > 0,
   ),
-  leaf(
-    'BlockReasons',
-    'sensor',
-    'string[]',
-    'Conditions that are not fulfilled, with the values behind.',
-    (s) => [...s.waitingFor],
+  leaf('BlockReasons', 'sensor', 'string[]', 'Conditions of the vehicle that are not fulfilled.', (s) =>
+    s.waitingFor.map(withoutSeen),
   ),
   leaf('FailureType', 'sensor', 'string', 'Whether a failure is RECOVERABLE.', (s) => s.failure?.type),
   leaf(
