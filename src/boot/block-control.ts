@@ -122,9 +122,12 @@ class BlockControl implements BootControl {
   async letGo(): Promise<void> {
     this.#plan = undefined;
     try {
-      await this.#mounts.unmount(never);
-      if (this.#sealed) await this.#check();
-      await this.#mounts.release(never);
+      try {
+        await this.#mounts.unmount(never);
+        if (this.#sealed) await this.#check();
+      } finally {
+        await this.#mounts.release(never);
+      }
     } catch (error) {
       this.#setting.log.error({ err: error }, `${this.#standby} could not be let go of`);
       throw error;

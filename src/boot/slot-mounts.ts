@@ -93,13 +93,19 @@ export class SlotMounts {
     }
   }
 
-  /** Writes back and unmounts the standby slot; fine when it is not mounted. */
+  /**
+   * Writes back and unmounts the standby slot; fine when it is not mounted. What cannot be written back is an error, but
+   * the slot is unmounted all the same: a disk that has failed is not to be held.
+   */
   async unmount(signal: AbortSignal): Promise<void> {
     const namespace = this.#namespace;
     if (namespace === undefined || this.#standby === undefined) return;
-    if (this.#standby === 'write') await syncFilesystem(namespace.pathOf('standby'), signal);
+    const written =
+      this.#standby === 'write' ? syncFilesystem(namespace.pathOf('standby'), signal) : Promise.resolve();
+    const [result] = await Promise.allSettled([written]);
     await namespace.unmount('standby', signal);
     this.#standby = undefined;
+    if (result.status === 'rejected') throw result.reason;
   }
 
   /** Unmounts everything and lets the namespace go. */

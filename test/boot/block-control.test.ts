@@ -10,6 +10,7 @@ import { OtaFailure } from '#domain/failure.ts';
 import { BlockEcu } from '../support/block-ecu.ts';
 import { blockWorld, mountsWith, smallRelease, updateBlockEcu } from '../support/block-world.ts';
 import { whyNoLoopDisks } from '../support/loop-disk.ts';
+import { programsOnPath } from '../support/programs.ts';
 
 const never = new AbortController().signal;
 const skip = whyNoLoopDisks('dumpe2fs', 'e2fsck');
@@ -170,6 +171,19 @@ describe('a standby slot on a block device', { skip }, () => {
     const { image, tree } = await site.update({ slots });
     await slots.activate(tree, { version: '2', detail: undefined, imageDigest: image.digest });
     assert.deepEqual(ecu.calls, ['install slot_b', 'once slot_b']);
+  });
+
+  it('is unmounted, and not booted, when it cannot be written back', async (t) => {
+    const [ecu, site] = await blockWorld(t);
+    await site.publish(smallRelease);
+    await using slots = await ecu.open();
+    const { image, tree } = await site.update({ slots });
+    await programsOnPath(t, { sync: 'echo "sync: error syncing: Input/output error" >&2; exit 1' });
+    const release = { version: '2', detail: undefined, imageDigest: image.digest };
+    await assert.rejects(slots.activate(tree, release), /Input\/output error/);
+    await slots.record('FAILURE', { type: 'UNRECOVERABLE', reason: 'r', traceback: '' });
+    assert.deepEqual(mountsWith(`${ecu.disk.directory}/mounts`), []);
+    assert.deepEqual(ecu.calls, ['install slot_b']);
   });
 
   it('is freed from a daemon that was killed, and used on as that one left it', async (t) => {
