@@ -1,4 +1,4 @@
-const minBudget = 192 * 1024;
+const minBudget = 128 * 1024;
 const maxBudget = 16 * 1024 * 1024;
 
 interface Waiter {
@@ -8,7 +8,7 @@ interface Waiter {
 
 /**
  * Bounds the bytes that were asked for and are not safe yet, as all of them are lost when the process is killed. The
- * bound is twice what the link holds, from 192 KiB to 16 MiB. First come, first served. A grant larger than the whole
+ * bound is twice what the link holds, from 128 KiB to 16 MiB. First come, first served. A grant larger than the whole
  * budget is admitted alone.
  */
 export class InflightBudget {

@@ -15,7 +15,7 @@ const maxRate = 50e6;
  */
 const trustedPart = 1 / 256;
 
-const minSegment = 96 * 1024;
+const minSegment = 64 * 1024;
 const maxSegment = 8 * 1024 * 1024;
 
 interface Generation {

@@ -19,10 +19,10 @@ async function admitted(wait: Promise<void>): Promise<boolean> {
 }
 
 describe('the in-flight budget', () => {
-  it('admits 192 KiB while nothing is known about the link', async () => {
+  it('admits 128 KiB while nothing is known about the link', async () => {
     const budget = new InflightBudget(() => 0);
-    await budget.acquire(120 * kibi, never);
-    await budget.acquire(72 * kibi, never);
+    await budget.acquire(80 * kibi, never);
+    await budget.acquire(48 * kibi, never);
     const third = budget.acquire(1, never);
     assert.equal(await admitted(third), false);
     budget.release(1);
@@ -32,7 +32,7 @@ describe('the in-flight budget', () => {
   it('grows to twice what the link holds, to 16 MiB', () => {
     const link = new LinkEstimate(new HandClock());
     const budget = new InflightBudget(() => link.bandwidthDelayBytes);
-    assert.equal(budget.limit, 192 * kibi);
+    assert.equal(budget.limit, 128 * kibi);
     link.received(10_000 * 1024 * kibi);
     link.answered(100);
     link.burst(1024 * kibi, 100);
@@ -52,25 +52,25 @@ describe('the in-flight budget', () => {
 
   it('serves in order, so that a large grant is not starved by small ones', async () => {
     const budget = new InflightBudget(() => 0);
-    await budget.acquire(120 * kibi, never);
-    const large = budget.acquire(180 * kibi, never);
+    await budget.acquire(80 * kibi, never);
+    const large = budget.acquire(110 * kibi, never);
     const small = budget.acquire(1, never);
     assert.equal(await admitted(small), false);
-    budget.release(120 * kibi);
+    budget.release(80 * kibi);
     assert.equal(await admitted(large), true);
     assert.equal(await admitted(small), true);
   });
 
   it('lets a waiter go when its signal aborts, and those behind it through', async () => {
     const budget = new InflightBudget(() => 0);
-    await budget.acquire(120 * kibi, never);
+    await budget.acquire(80 * kibi, never);
     const leaving = new AbortController();
     const large = budget.acquire(90 * kibi, leaving.signal);
     const small = budget.acquire(1, never);
     leaving.abort(new Error('left'));
     await assert.rejects(large, { message: 'left' });
     assert.equal(await admitted(small), true);
-    assert.equal(budget.held, 120 * kibi + 1);
+    assert.equal(budget.held, 80 * kibi + 1);
     await assert.rejects(budget.acquire(1, leaving.signal), { message: 'left' });
   });
 });

@@ -87,12 +87,12 @@ it('a rate beyond 50 MB/s counts as that: it needs no more in flight', () => {
 });
 
 describe('a segment', () => {
-  it('is 96 KiB at first and on links that hold little', () => {
+  it('is 64 KiB at first and on links that hold little', () => {
     const { clock, link } = provenLink();
-    assert.equal(link.segmentBytes, 96 * kibi);
+    assert.equal(link.segmentBytes, 64 * kibi);
     link.answered(0.2);
     flow(link, clock, 100_000, 1000);
-    assert.equal(link.segmentBytes, 96 * kibi);
+    assert.equal(link.segmentBytes, 64 * kibi);
   });
 
   it('grows with what the link holds, to 8 MiB', () => {
