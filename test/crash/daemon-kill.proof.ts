@@ -62,7 +62,7 @@ describe('a daemon on slots of a disk that is killed', { skip, timeout: 15 * 60_
             await startDaemon(vehicle, { node: preload, env: { KILL_AT: step, KILL_BEFORE: when } });
             await request(vehicle);
             assert.equal(await vehicle.daemon.exitCode(), -1, 'it was not killed');
-            await goOn(vehicle, delivery.contents(vehicle, disk));
+            await goOn(vehicle, await delivery.contents(vehicle, disk));
           }),
         );
       }
@@ -96,7 +96,7 @@ describe('a daemon on slots of a disk that is killed', { skip, timeout: 15 * 60_
             await vehicle.powerOff();
             vehicle.bootUp();
             await goOn(vehicle, new Set(), true);
-          } else await goOn(vehicle, delivery.contents(vehicle, disk));
+          } else await goOn(vehicle, await delivery.contents(vehicle, disk));
         }),
       );
     }

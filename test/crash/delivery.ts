@@ -7,7 +7,7 @@ import { UpdateWorld } from '../support/update-world.ts';
 import { contentsBelow } from './bring-to.ts';
 import { DiskFile } from './disk-file.ts';
 import { releaseTree } from './releases.ts';
-import { layOut, run, Vehicle } from './vehicle.ts';
+import { layOut, released, run, Vehicle } from './vehicle.ts';
 
 /**
  * A vehicle as it is delivered, with release 1 running and release 2 on its server. Each test goes on with a copy of its disk.
@@ -52,9 +52,10 @@ export class Delivery {
     }
   }
 
-  /** Hashes of everything that lies whole in the slots; nothing may be mounted there by anybody else. */
-  contents(vehicle: Vehicle, disk: DiskFile): ReadonlySet<string> {
+  /** Hashes of everything that lies whole in the slots, once the mounts of a daemon that was killed are gone. */
+  async contents(vehicle: Vehicle, disk: DiskFile): Promise<ReadonlySet<string>> {
     const at = join(this.#directory, 'at');
+    await released(disk.partition('slot_b'));
     run('mount', '-t', 'ext4', disk.partition('slot_b'), at);
     try {
       return new Set([...contentsBelow(at), ...contentsBelow(vehicle.active)]);
