@@ -7,13 +7,14 @@ import type { PackagedFile } from './contents.ts';
 
 const run = promisify(execFile);
 
-/** Mount points for what `systemd/ota.service.d/root-image.conf` binds in from the host. */
+/** Mount points for what `scripts/systemd/ota.service.d/root-image.conf` puts in from the machine. */
 const mountPoints = [
   'boot',
   'dev',
   'etc',
+  'home',
   'host',
-  'opt/ota',
+  'opt/ota/client',
   'proc',
   'root',
   'run',

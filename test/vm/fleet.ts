@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeKeys } from '#image/build/keys.ts';
 import { loadSigner } from '#image/build/sign.ts';
@@ -16,13 +16,23 @@ const root = join(import.meta.dirname, '../..');
 const cache = join(root, '.cache/vm');
 
 /** Files here that decide what disks and images hold. */
-const recipes = ['fleet.ts', 'releases.ts', 'agent.ts', 'disk.ts', 'install-page.ts', 'compiled-code.ts'];
+const recipes = [
+  'fleet.ts',
+  'releases.ts',
+  'existing-client.ts',
+  'agent.ts',
+  'disk.ts',
+  'install-page.ts',
+  'compiled-code.ts',
+];
 
 /** Everything that machines start from: disks with release A, and signed images of the releases after it. */
 export interface Fleet {
   readonly disks: Readonly<Record<Firmware, string>>;
   /** Below it one image a release, by name. */
   readonly images: string;
+  /** Our package as one file. */
+  readonly squashfs: string;
   readonly debian: DebianTree;
 }
 
@@ -36,16 +46,13 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   const inDirectory = (directory: string): Fleet => ({
     disks: { bios: join(directory, 'bios.disk'), efi: join(directory, 'efi.disk') },
     images: join(directory, 'images'),
+    squashfs: join(directory, 'ota.squashfs'),
     debian,
   });
   const given = process.env['OTA_VM_FLEET'];
   if (given !== undefined) return inDirectory(join(cache, given));
   const packages = join(cache, 'package');
-  await run(
-    process.execPath,
-    ['scripts/package.ts', '--arch', 'x64', '--no-squashfs', '--output', packages],
-    300_000,
-  );
+  await run(process.execPath, ['scripts/package.ts', '--arch', 'x64', '--output', packages], 300_000);
   const [tarball = ''] = (await readdir(packages))
     .filter((name) => name.endsWith('-linux-x64.tar.gz'))
     .toSorted()
@@ -66,6 +73,7 @@ export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   const scratch = `${directory}.${process.pid}`;
   try {
     await build(scratch, debian, join(packages, tarball), log);
+    await cp(join(packages, tarball.replace(/tar\.gz$/, 'squashfs')), join(scratch, 'ota.squashfs'));
     await rename(scratch, directory);
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -30,8 +30,11 @@ export class Machine implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Starts it; returns before anything in it runs. The agent's `setting` is there for whatever runs inside. */
-  static async start(disk: string, firmware: Firmware, setting = 'none'): Promise<Machine> {
+  /**
+   * Starts it; returns before anything in it runs. The agent's `setting` is there for whatever runs inside, and so is
+   * `stick`, a file, as its second disk.
+   */
+  static async start(disk: string, firmware: Firmware, setting = 'none', stick?: string): Promise<Machine> {
     const directory = await mkdtemp(join(tmpdir(), 'ota-vm-'));
     const file = (name: string): string => join(directory, name);
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', disk, file('disk.qcow2')]);
@@ -42,7 +45,7 @@ export class Machine implements AsyncDisposable {
       '--pdeathsig',
       'KILL',
       'qemu-system-x86_64',
-      ...argumentsOf(firmware, file, { port, setting }),
+      ...argumentsOf(firmware, file, { port, setting, stick }),
     ];
     const child = spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit'] });
     try {
@@ -87,7 +90,11 @@ export class Machine implements AsyncDisposable {
 function argumentsOf(
   firmware: Firmware,
   file: (name: string) => string,
-  { port, setting }: { readonly port: number; readonly setting: string },
+  {
+    port,
+    setting,
+    stick,
+  }: { readonly port: number; readonly setting: string; readonly stick: string | undefined },
 ): string[] {
   const given: Record<string, readonly string[]> = {
     machine: ['q35'],
@@ -99,6 +106,7 @@ function argumentsOf(
     display: ['none'],
     drive: [
       `if=none,id=disk,format=qcow2,cache=unsafe,file=${file('disk.qcow2')}`,
+      ...(stick === undefined ? [] : [`if=none,id=stick,format=raw,readonly=on,file=${stick}`]),
       ...(firmware === 'bios'
         ? []
         : [
@@ -110,6 +118,7 @@ function argumentsOf(
     chardev: [`socket,id=agent,path=${file('agent')},server=on,wait=off`],
     device: [
       'virtio-blk-pci,drive=disk,bootindex=0',
+      ...(stick === undefined ? [] : ['virtio-blk-pci,drive=stick']),
       'virtio-net-pci,netdev=net,romfile=',
       'virtio-rng-pci',
       'virtio-serial-pci',

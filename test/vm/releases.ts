@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { installAgent } from './agent.ts';
 import type { DebianTree } from './debian-tree.ts';
 import type { Firmware } from './disk.ts';
+import { leftByExistingClient } from './existing-client.ts';
 import { run } from './tools.ts';
 
 /** The tree of a release, to be changed before it becomes an image. */
@@ -102,6 +103,8 @@ export async function releaseTree(
   await installAgent(root);
   const tree = new ReleaseTree(root);
   await tree.put('etc/vehicle-release', `${name}\n`);
+  // An emulated machine on a busy host takes minutes to find its own disk.
+  await tree.put('etc/systemd/system.conf.d/patience.conf', '[Manager]\nDefaultTimeoutStartSec=15min\n');
   await tree.put('usr/local/bin/check-brakes', '#!/bin/sh\necho "brakes answer"\n', 0o755);
   return tree;
 }
@@ -147,8 +150,8 @@ ExecStart=/bin/sh -c 'modprobe qemu_fw_cfg; sed -i "s/@PORT@/$(cat /sys/firmware
 });
 
 /**
- * Turns the tree of a release into that of an ECU that runs it: "/" in the tree itself, its boot partition in `boot`, laid
- * out as any Debian has them.
+ * Turns the tree of a release into that of an ECU that runs it: "/" in the tree itself, its boot partition in `boot`, as
+ * an existing client leaves them.
  */
 export async function makeInstalled(
   tree: ReleaseTree,
@@ -173,17 +176,6 @@ export async function makeInstalled(
     join(boot, 'ota/ecu_info.yaml'),
     'format_version: 1\necu_id: main\nip_addr: 10.0.2.15\nbootloader: grub\n',
   );
-  await mkdir(join(boot, 'grub'), { recursive: true });
-  await writeFile(
-    join(boot, 'grub/grub.cfg'),
-    `serial --unit=0 --speed=115200
-terminal_input serial
-terminal_output serial
-set timeout=0
-menuentry 'Debian' {
-  linux /vmlinuz-${kernel} root=LABEL=slot_a ro console=ttyS0 quiet clocksource=tsc tsc=reliable '${kernelArguments[firmware].replaceAll(' ', "' '")}'
-  initrd /initrd.img-${kernel}
-}
-`,
-  );
+  const words = `console=ttyS0 quiet clocksource=tsc tsc=reliable '${kernelArguments[firmware].replaceAll(' ', "' '")}'`;
+  await leftByExistingClient(boot, firmware, { kernel, words });
 }

@@ -31,6 +31,7 @@ const programs = {
   'mkfs.vfat': 'dosfstools',
   mcopy: 'mtools',
   'apt-cache': 'apt',
+  mksquashfs: 'squashfs-tools',
 };
 const files = {
   '/usr/lib/grub/i386-pc/boot.img': 'grub-pc-bin',

@@ -6,6 +6,7 @@ import type { CallContext } from '#ecu/ecu.ts';
 import type { Firmware } from './disk.ts';
 import type { Fleet } from './fleet.ts';
 import type { ImageServer } from './image-server.ts';
+import { installCommands } from './install-page.ts';
 import { Machine } from './machine.ts';
 
 /** So much patience with a machine that is emulated, beside another one, on a busy host. */
@@ -37,17 +38,19 @@ export class Vehicle implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Switches it on and waits until release A answers. */
+  /** Switches it on and waits until release A answers. `stick` is a second disk. */
   static async start(
     fleet: Fleet,
     firmware: Firmware,
     server: ImageServer,
     log: (text: string) => void,
+    stick?: string,
   ): Promise<Vehicle> {
-    const machine = await Machine.start(fleet.disks[firmware], firmware, String(server.port));
+    const machine = await Machine.start(fleet.disks[firmware], firmware, String(server.port), stick);
     const vehicle = new Vehicle(machine, server, log);
     try {
-      await vehicle.until('INITIALIZED');
+      // What the client before ours said: its disk is taken over.
+      await vehicle.until('SUCCESS', 'A');
     } catch (error) {
       await vehicle[Symbol.asyncDispose]();
       throw error;
@@ -133,6 +136,18 @@ export class Vehicle implements AsyncDisposable {
     return output.trim();
   }
 
+  /** Puts our package there once more, as one file, by the install page; what was installed before goes. */
+  async installAsImage(): Promise<void> {
+    await this.shell('systemctl stop ota && cat /dev/vdb >/root/ota-0-linux-x64.squashfs');
+    await this.shell(`set -eu\ncd /root\n${await installCommands('image')}`);
+    await this.shell('rm -r /opt/ota/bin /opt/ota/src /opt/ota/node_modules /root/ota-0-linux-x64.squashfs');
+    await this.shell('systemctl daemon-reload && systemctl start ota');
+    const type = 'nsenter --mount --target "$(systemctl show -P MainPID ota)" findmnt -n -o FSTYPE /';
+    assert.equal(await this.shell(type), 'squashfs');
+    await this.untilStatus('back as an image', ({ status }) => status === 'SUCCESS');
+    assert.match(await this.shell('ota config check'), /boot control\W+grub/i);
+  }
+
   /** What really runs there, whatever the daemon says. */
   async running(): Promise<{ readonly release: string; readonly kernel: string; readonly device: string }> {
     const text = await this.shell(
@@ -143,7 +158,9 @@ export class Vehicle implements AsyncDisposable {
   }
 
   async blackBox(): Promise<ShownBlackBox> {
-    return JSON.parse(await this.shell('/opt/ota/bin/ota blackbox show --json 2>/dev/null')) as ShownBlackBox;
+    return JSON.parse(
+      await this.shell('/usr/local/bin/ota blackbox show --json 2>/dev/null'),
+    ) as ShownBlackBox;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
