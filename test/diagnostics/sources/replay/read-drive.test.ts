@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { VssDatatype } from '#diagnostics/messages/vss-value.ts';
+import { readCatalogs } from '#diagnostics/signals/vss-catalog.ts';
 import { DriveError } from '#diagnostics/sources/replay/drive-error.ts';
 import { type DriveSample, readDrive } from '#diagnostics/sources/replay/read-drive.ts';
 import { scratchDirectory } from '../../../support/scratch-directory.ts';
+
+const scripts = join(import.meta.dirname, '../../../../scripts/vss-broker');
 
 async function samplesOf(
   t: TestContext,
@@ -113,6 +117,18 @@ time,path,value\r
       });
     });
   }
+
+  it('of the sample vehicle is what its script makes, and what its catalog knows', async () => {
+    execFileSync(process.execPath, [join(scripts, 'make-trip.ts'), '--check']);
+    const catalog = readCatalogs([join(scripts, 'vss.json')]);
+    const speeds: number[] = [];
+    for await (const { path, datatype, value } of readDrive(join(scripts, 'trip.csv'), () => undefined)) {
+      assert.equal(catalog.get(path)?.datatype, datatype, path);
+      if (path === 'Vehicle.Speed') speeds.push(Number(value));
+    }
+    assert.ok(Math.max(...speeds) > 50);
+    assert.deepEqual([speeds[0], speeds.at(-1)], [0, 0]);
+  });
 
   it('that is not there is an error too', async () => {
     const drive = readDrive('/nonexistent/drive.csv', () => undefined);
