@@ -10,11 +10,17 @@ const program = fileURLToPath(new URL('../../scripts/vss-broker/main.ts', import
 /** Our own broker of VSS signals as a process of its own, which does what it is told. */
 export class VssBrokerProcess {
   readonly address: string;
+  readonly #signal: (name: NodeJS.Signals) => void;
   readonly #tell: (order: object) => Promise<Record<string, unknown>>;
 
-  private constructor(address: string, tell: (order: object) => Promise<Record<string, unknown>>) {
+  private constructor(
+    address: string,
+    tell: (order: object) => Promise<Record<string, unknown>>,
+    signal: (name: NodeJS.Signals) => void,
+  ) {
     this.address = address;
     this.#tell = tell;
+    this.#signal = signal;
   }
 
   /** Ends with the test. */
@@ -36,14 +42,15 @@ export class VssBrokerProcess {
     };
     const { listening } = await answer();
     let before: Promise<unknown> = Promise.resolve();
-    return new VssBrokerProcess(String(listening), async (order) => {
+    const tell = async (order: object): Promise<Record<string, unknown>> => {
       const asked = before.then(async () => {
         child.stdin.write(`${JSON.stringify(order)}\n`);
         return answer();
       });
       before = asked.catch(() => {});
       return asked;
-    });
+    };
+    return new VssBrokerProcess(String(listening), tell, (name) => child.kill(name));
   }
 
   /** One of the orders of scripts/vss-broker/orders.ts. */
@@ -51,6 +58,15 @@ export class VssBrokerProcess {
     const { ok, problem, ...rest } = await this.#tell(order);
     if (ok !== true) throw new Error(String(problem));
     return rest;
+  }
+
+  /** Its connections stand, and nothing comes. */
+  freeze(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#signal('SIGCONT');
   }
 
   async set(path: string, value: unknown): Promise<void> {

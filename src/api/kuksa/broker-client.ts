@@ -58,10 +58,6 @@ export class BrokerClient implements VssBroker {
   constructor({ authority, credentials, serverName, token }: BrokerAddress) {
     this.#client = new Client(authority, credentials, {
       'grpc.max_receive_message_length': maxMessageBytes,
-      // A broker sends nothing while nothing changes: only pings tell that it is gone.
-      'grpc.keepalive_time_ms': 20_000,
-      'grpc.keepalive_timeout_ms': 5000,
-      'grpc.keepalive_permit_without_calls': 0,
       'grpc.enable_retries': 0,
       'grpc.service_config_disable_resolution': 1,
       'grpc.use_local_subchannel_pool': 1,

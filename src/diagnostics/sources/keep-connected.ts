@@ -11,6 +11,8 @@ export interface BrokerPatience {
   readonly slowMs: number;
   /** A connection that lasted this long was no failure. */
   readonly steadyMs: number;
+  /** Between two questions whether the broker is still there. */
+  readonly beatMs: number;
   /** For the first message of a subscription. */
   readonly firstMessageMs: number;
 }
@@ -20,6 +22,7 @@ export const usualPatience: BrokerPatience = {
   maxMs: 30_000,
   slowMs: 60_000,
   steadyMs: 10_000,
+  beatMs: 20_000,
   firstMessageMs: 30_000,
 };
 
@@ -40,7 +43,7 @@ export async function keepConnected(kept: KeptConnection, signal: AbortSignal): 
   let failures = 0;
   while (!signal.aborted) {
     const began = clock.now();
-    const error = await once(access, work, signal);
+    const error = await once(kept, signal);
     if (error === undefined) return;
     ended(error);
     failures = clock.now() - began >= patience.steadyMs ? 0 : failures + 1;
@@ -55,19 +58,36 @@ export async function keepConnected(kept: KeptConnection, signal: AbortSignal): 
 
 /** One connection from its beginning to its end; undefined when `signal` ended it. */
 async function once(
-  access: BrokerAccess,
-  work: KeptConnection['work'],
+  { access, patience, work }: KeptConnection,
   signal: AbortSignal,
 ): Promise<BrokerError | undefined> {
   try {
     using broker = await access.connect();
-    await work(broker, AbortSignal.any([signal, broker.lost]));
+    const [dead, done] = [new AbortController(), new AbortController()];
+    const beating = beat(broker, patience.beatMs, done.signal).catch((error: unknown) => dead.abort(error));
+    try {
+      await work(broker, AbortSignal.any([signal, broker.lost, dead.signal]));
+    } finally {
+      done.abort();
+      await beating;
+    }
     signal.throwIfAborted();
     return new BrokerError('unreachable', 'the broker ended the subscription');
   } catch (error) {
     if (signal.aborted) return undefined;
     if (error instanceof BrokerError) return error;
     throw error;
+  }
+}
+
+/**
+ * Asks again and again; rejects when there is no answer. Not by pings of HTTP/2: a quiet subscription makes servers of
+ * gRPC's C library hang up on those (`GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS`, 5 minutes).
+ */
+async function beat(broker: VssBroker, ms: number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await delay(ms, undefined, { signal, ref: false });
+    await broker.info(signal);
   }
 }
 

@@ -260,6 +260,18 @@ describe('the signals of a KUKSA databroker', () => {
     await world.until('idle', () => /nobody needs/.test(world.source.state().problem));
   });
 
+  it('go on after the broker froze', async (t) => {
+    const broker = await VssBrokerProcess.start(t);
+    const world = new KuksaWorld(t, { address: broker.address }, { beatMs: 100 });
+    world.want(speed);
+    await world.until('connected', connected(world));
+    broker.freeze();
+    await world.until('told', () => /DEADLINE_EXCEEDED/.test(world.source.state().problem));
+    broker.thaw();
+    await broker.set(speed, 8);
+    await world.until('speed', () => world.of(speed).length > 0);
+  });
+
   it('are waited for no longer than the patience for a first message', async (t) => {
     const broker = await VssBrokerProcess.start(t);
     await broker.tell({ do: 'fail', rpc: 'Subscribe', code: 'HANG' });
