@@ -5,7 +5,7 @@ import { brokerAccess } from '../../src/api/kuksa/broker-access.ts';
 import type { VssDatatype } from '../../src/diagnostics/messages/vss-value.ts';
 import { checkDrive, type DriveSample, readDrive } from '../../src/diagnostics/sources/replay/read-drive.ts';
 
-// node scripts/vss-broker/play.ts [--address HOST:PORT] [--speed N] [--then end|hold|loop] [FILE]
+// node scripts/vss-broker/play.ts [--address HOST:PORT] [--speed N] [--after end|hold|loop] [FILE]
 //
 // Plays a recorded drive into a broker, ours or a KUKSA databroker, as its provider would: the trip of the sample vehicle if
 // no FILE is named. `hold` goes on saying the last values once a second, as sensors of a parked vehicle do.
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     address: { type: 'string', default: '127.0.0.1:55555' },
     speed: { type: 'string', default: '1' },
-    then: { type: 'string', default: 'end' },
+    after: { type: 'string', default: 'end' },
     'token-file': { type: 'string' },
   },
 });
@@ -27,7 +27,7 @@ const { signal } = end;
 
 try {
   if (!(speed >= 0)) throw new Error('--speed: write a number; 0 is as fast as the broker takes it');
-  if (!['end', 'hold', 'loop'].includes(values.then)) throw new Error('--then: write end, hold or loop');
+  if (!['end', 'hold', 'loop'].includes(values.after)) throw new Error('--after: write end, hold or loop');
   using broker = await brokerAccess({
     address: values.address,
     tls: false,
@@ -61,8 +61,8 @@ try {
       await publish(sample);
     }
     process.stdout.write('played\n');
-  } while (values.then === 'loop');
-  while (values.then === 'hold') {
+  } while (values.after === 'loop');
+  while (values.after === 'hold') {
     await delay(1000, undefined, { signal });
     for (const sample of last.values()) await publish(sample);
   }

@@ -1,8 +1,10 @@
+import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
 import { type BrokerAccess, BrokerError, type VssBroker } from '#diagnostics/sources/vss-broker.ts';
 import { readAtMost } from '#host/durable-file.ts';
-import { BrokerClient } from './broker-client.ts';
+import { type BrokerAddress, BrokerClient } from './broker-client.ts';
 
 /** Options of `diagnostics.kuksa`. */
 export interface BrokerAccessOptions {
@@ -31,8 +33,7 @@ export function brokerAccess(options: BrokerAccessOptions): BrokerAccess {
     try {
       return new BrokerClient({
         authority: address,
-        credentials: tls ? credentials.createSsl(ca ?? null) : credentials.createInsecure(),
-        serverName,
+        ...(tls ? secured(address, serverName, ca) : { credentials: credentials.createInsecure() }),
         token: await token(),
       });
     } catch (error) {
@@ -50,6 +51,24 @@ export function brokerAccess(options: BrokerAccessOptions): BrokerAccess {
     }
   };
   return { address, connect, otherCredentials };
+}
+
+/** The host is what the certificate has to name, if not something else. */
+function secured(
+  address: string,
+  serverName: string | undefined,
+  ca: Buffer | undefined,
+): Pick<BrokerAddress, 'credentials' | 'tlsName'> {
+  const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (serverName !== undefined || isIP(host) === 0)
+    return { credentials: credentials.createSsl(ca ?? null), tlsName: serverName };
+  // RFC 6066, 3: TLS asks for no address by name, and Node refuses to; the certificate is checked for it all the same.
+  const checkServerIdentity = (_: string, certificate: PeerCertificate): Error | undefined =>
+    checkIdentity(host, certificate);
+  return {
+    credentials: credentials.createSsl(ca ?? null, null, null, { checkServerIdentity }),
+    tlsName: 'databroker.invalid',
+  };
 }
 
 async function tokenFrom(file: string): Promise<string> {

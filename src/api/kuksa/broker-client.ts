@@ -35,8 +35,8 @@ export interface BrokerAddress {
   /** `host:port`, or `unix:/path`. */
   readonly authority: string;
   readonly credentials: ChannelCredentials;
-  /** What its certificate has to name, if not the host. */
-  readonly serverName?: string | undefined;
+  /** Name that TLS asks for, if not the host. */
+  readonly tlsName?: string | undefined;
   readonly token?: string | undefined;
 }
 
@@ -55,16 +55,14 @@ export class BrokerClient implements VssBroker {
   readonly #lost = new AbortController();
   #watching = false;
 
-  constructor({ authority, credentials, serverName, token }: BrokerAddress) {
+  constructor({ authority, credentials, tlsName, token }: BrokerAddress) {
     this.#client = new Client(authority, credentials, {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.enable_retries': 0,
       'grpc.service_config_disable_resolution': 1,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
-      ...(serverName === undefined
-        ? {}
-        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+      ...(tlsName === undefined ? {} : { 'grpc.ssl_target_name_override': tlsName }),
     });
     if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
   }

@@ -39,7 +39,7 @@ export interface KeptConnection {
 
 /** Connects, works, and connects again, until `signal` fires; never throws anything else than defects. */
 export async function keepConnected(kept: KeptConnection, signal: AbortSignal): Promise<void> {
-  const { access, patience, clock, work, ended, random } = kept;
+  const { access, patience, clock, ended, random } = kept;
   let failures = 0;
   while (!signal.aborted) {
     const began = clock.now();
