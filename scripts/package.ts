@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildDashboard } from './dashboard/build.ts';
 import { type Architecture, architectures, packageContents } from './package/contents.ts';
 import { fetchNode } from './package/node-binary.ts';
 import { sha256OfFile, sourceDate } from './package/reproducible.ts';
@@ -24,6 +25,7 @@ const output = values.output;
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
 const date = await sourceDate(root);
 await mkdir(output, { recursive: true });
+await buildDashboard(root);
 for (const name of values.arch) {
   const arch = architectures.find((known) => known === name);
   if (arch === undefined) throw new Error(`--arch ${name}: write one of ${architectures.join(', ')}`);

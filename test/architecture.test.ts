@@ -10,6 +10,9 @@ const packageJson: { readonly dependencies: Record<string, string> } = JSON.pars
   readFileSync(join(root, 'package.json'), 'utf8'),
 );
 
+/** Are built into the page, and not installed on vehicles. */
+const pagePackages = ['@connectrpc/connect-web', '@preact/signals', 'preact', 'uplot'];
+
 const words = ['config', 'domain'];
 const tools = ['host', ...words];
 const parts = ['image', 'boot', 'net', ...tools];
@@ -24,6 +27,8 @@ const rules: HouseRules = {
     app: ['api', 'dashboard', ...vehicle],
     cli: ['api', ...vehicle],
     dashboard: ['api', ...vehicle],
+    // Runs in browsers: knows the console API, and nothing of the daemon.
+    'dashboard/page': ['gen'],
     api: ['gen', ...vehicle],
     ecu: engine,
     proxy: engine,
@@ -47,16 +52,17 @@ const rules: HouseRules = {
     '@grpc/grpc-js': ['api'],
     '@grpc/reflection': ['api'],
     'grpc-health-check': ['api'],
-    '@bufbuild/protobuf': ['api'],
-    '@connectrpc/connect': ['api', 'dashboard'],
-    '@connectrpc/connect-node': ['api', 'dashboard'],
+    '@bufbuild/protobuf': ['api', 'dashboard/page'],
+    '@connectrpc/connect': ['api', 'dashboard/page'],
+    '@connectrpc/connect-node': ['api'],
+    ...Object.fromEntries(pagePackages.map((name) => [name, ['dashboard/page']])),
     undici: ['net'],
     xstate: ['update'],
     'tar-stream': ['image'],
     ignore: ['image'],
     avsc: ['diagnostics'],
   },
-  packages: Object.keys(packageJson.dependencies),
+  packages: [...Object.keys(packageJson.dependencies), ...pagePackages],
   forbiddenFolders: ['util', 'utils', 'lib', 'common', 'helper', 'helpers', 'misc', 'shared'],
   maxLines: 350,
 };
@@ -137,9 +143,26 @@ describe('the rules of the house', () => {
     );
   });
 
-  it('let only api import generated code', () => {
+  it('let only api and the page import generated code', () => {
     const files = { 'src/app/a.ts': "import { x } from '#gen/x.ts';\n", 'src/gen/x.ts': '' };
     assert.deepEqual(breachesOf(files), ['src/app/a.ts: app may not import #gen/x.ts']);
+  });
+
+  it('keep the page apart from the daemon, in both directions', () => {
+    assert.deepEqual(
+      breachesOf({
+        'src/dashboard/page/a.tsx':
+          "import { x } from '#gen/x.ts';\nimport { render } from 'preact';\nimport { b } from '#dashboard/b.ts';\n",
+        'src/dashboard/b.ts': "import { c } from './page/c.ts';\nimport uPlot from 'uplot';\n",
+        'src/dashboard/page/c.ts': '',
+        'src/gen/x.ts': '',
+      }),
+      [
+        'src/dashboard/page/a.tsx: dashboard/page may not import #dashboard/b.ts',
+        'src/dashboard/b.ts: dashboard may not import ./page/c.ts',
+        'src/dashboard/b.ts: only dashboard/page may import uplot',
+      ],
+    );
   });
 
   it('refuse ../, # within one folder, what does not exist, and folders outside the table', () => {

@@ -44,6 +44,8 @@ export interface FleetOptions {
   /** Directory of this run. */
   readonly directory: string;
   readonly port: number;
+  /** Where the main ECU serves people; the others serve nobody. */
+  readonly consolePort: number;
   /** What the ECUs leave the factory with. */
   readonly release: Release;
   readonly trustDirectory: string;
@@ -90,7 +92,7 @@ function flat(place: Place): Place[] {
 
 async function makeEcu(place: Place, ids: readonly string[], options: FleetOptions): Promise<DemoEcu> {
   const { ecuId, host, depth } = place;
-  const { port, release, trustDirectory, signal } = options;
+  const { port, consolePort, release, trustDirectory, signal } = options;
   const directory = join(options.directory, ecuId);
   const slots = join(directory, 'slots');
   const trust = join(directory, 'trust');
@@ -101,7 +103,17 @@ async function makeEcu(place: Place, ids: readonly string[], options: FleetOptio
     await copyFile(join(trustDirectory, name), join(trust, basename(name)));
   }
   await writeFile(ecuInfoFile, stringify(ecuInfoOf(place, ids, port)));
-  await writeFile(optionsFile, stringify(daemonOptions(join(directory, 'state'), trust, slots)));
+  await writeFile(
+    optionsFile,
+    stringify(
+      daemonOptions({
+        state: join(directory, 'state'),
+        trust,
+        slots,
+        console: consoleOf(depth, consolePort),
+      }),
+    ),
+  );
   const own = new Map([
     ['/etc/hostname', `${ecuId}\n`],
     ['/etc/machine-id', `${createHash('md5').update(ecuId).digest('hex')}\n`],
@@ -133,12 +145,24 @@ function ecuInfoOf({ ecuId, host, depth, children }: Place, ids: readonly string
   };
 }
 
-function daemonOptions(state: string, trust: string, slots: string): object {
+function consoleOf(depth: number, port: number): object {
+  return depth === 0 ? { port } : { enabled: false };
+}
+
+interface Places {
+  readonly state: string;
+  readonly trust: string;
+  readonly slots: string;
+  readonly console: object;
+}
+
+function daemonOptions({ state, trust, slots, console }: Places): object {
   return {
     state: { directory: state },
     trust: { directory: trust },
     boot: { directory: { path: slots } },
     reboot: { exit_code: rebootExitCode },
+    console,
     // Everything happens in seconds here.
     children: { poll_active_ms: 250, poll_idle_ms: 1000 },
     // Four ECUs share the cores of one machine.

@@ -1,10 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { authority } from '#domain/ecu.ts';
 import { mainOf, type Scene } from './scene.ts';
 
 const defaultAddress = '127.0.0.1:50051';
 
 /** How to go on with the vehicle that runs. */
-export function tellHints({ directory, ecus, releases, server, words }: Scene, project: string): void {
+export async function tellHints(
+  { directory, ecus, consolePort, releases, server, words }: Scene,
+  project: string,
+): Promise<void> {
   const main = mainOf(ecus);
   const address = authority(main);
   const host = address === defaultAddress ? '' : ` --host ${address}`;
@@ -14,6 +19,10 @@ export function tellHints({ directory, ecus, releases, server, words }: Scene, p
   const entry = `{"ecu":[{"ecu_id":"camera","version":"${second.version}","url":"${urlOf(second.version)}"}]}`;
 
   words.chapter('The vehicle keeps running; Ctrl-C switches it off. From another terminal:');
+  const token = (await readFile(join(directory, main.ecuId, 'state/console/local-token'), 'utf8')).trim();
+  words.quiet('in a browser, as an operator until the daemon starts anew:');
+  words.line(`http://127.0.0.1:${consolePort}/#token=${token}`);
+  words.line();
   words.quiet(`cd ${project}`);
   words.line();
   words.line(`npx ota status --watch${host}`);

@@ -10,6 +10,8 @@ export interface Scene {
   /** Of this run: has a directory for each ECU. */
   readonly directory: string;
   readonly ecus: readonly DemoEcu[];
+  /** Where the main ECU serves people. */
+  readonly consolePort: number;
   readonly releases: Releases;
   readonly server: ImageServer;
   readonly supervisor: Supervisor;

@@ -4,6 +4,7 @@ import { OtaClient } from '#api/client.ts';
 import type { CliIo } from '#cli/command.ts';
 import { humanBytes, humanCount, humanDuration } from '#cli/render-units.ts';
 import { authority } from '#domain/ecu.ts';
+import { ensureDashboard } from '../dashboard/build.ts';
 import { Accounts } from './accounts.ts';
 import { DemoError } from './demo-error.ts';
 import { makeFleet, rebootExitCode, vehicleHosts } from './fleet.ts';
@@ -39,6 +40,9 @@ const neededBytes = { full: 2_500_000_000, small: 250_000_000 } as const;
 /** Where images are served, if it is free. */
 const imagePort = 50_080;
 
+/** Where the main ECU serves people, if it is free. */
+const consolePortWish = 8081;
+
 /** The ECU that is taken back. */
 const rolledBack = 'camera';
 
@@ -61,10 +65,13 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
     `A vehicle of four ECUs, each a daemon of its own that runs release ${releases.first.version}`,
   );
   const port = await choosePort(options, words);
+  await ensureDashboard(options.project);
+  const { port: consolePort } = await freePort(['127.0.0.1'], consolePortWish);
   const ecus = await makeFleet({
     project: options.project,
     directory: run.path,
     port,
+    consolePort,
     release: releases.first,
     trustDirectory: releases.trustDirectory,
     signal: io.signal,
@@ -82,6 +89,7 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   const scene: Scene = {
     directory: run.path,
     ecus,
+    consolePort,
     releases,
     server,
     supervisor,
@@ -110,7 +118,7 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   const seconds = humanDuration(performance.now() - started);
   words.good(`Everything is as it should be: ${restarts.length} reboots, 0 differences, ${seconds}.`);
   if (options.once) return;
-  tellHints(scene, options.project);
+  await tellHints(scene, options.project);
   if (!signal.aborted) await once(signal, 'abort');
   supervisor.failed.throwIfAborted();
   words.line();

@@ -24,8 +24,8 @@ interface LockedPackage {
 const unused = /\.d\.[cm]?ts$|\.map$|\/prebuilds\/|\/node_modules\/(?:@types|undici-types)\//;
 
 /**
- * Everything that runs on a vehicle, in a fixed order: Node, the sources, the production dependencies as the lock file
- * has them, the units and the licence. Errors when what is installed is not what the lock file says.
+ * Everything that runs on a vehicle, in a fixed order: Node, the sources, the built page, the production dependencies as the
+ * lock file has them, the units and the licence. Errors when what is installed is not what the lock file says.
  */
 export async function packageContents(root: string, node: string): Promise<readonly PackagedFile[]> {
   const files: PackagedFile[] = [
@@ -35,7 +35,8 @@ export async function packageContents(root: string, node: string): Promise<reado
   for (const path of ['package.json', 'LICENSE', 'CHANGELOG.md', 'docs/operations.md', 'docs/cli.md']) {
     files.push({ path, source: join(root, path), executable: false });
   }
-  await addTree(files, join(root, 'src'), 'src');
+  await addTree(files, join(root, 'src'), 'src', (path) => path !== 'src/dashboard/page');
+  await addTree(files, join(root, 'dist/dashboard'), 'dist/dashboard');
   await addTree(files, join(root, 'proto'), 'proto');
   await addTree(files, join(root, 'scripts/systemd'), 'systemd');
   for (const path of await productionPackages(root)) await addTree(files, join(root, path), path);
@@ -63,11 +64,18 @@ async function productionPackages(root: string): Promise<string[]> {
 }
 
 /** Regular files below a directory; nested packages have lock entries of their own. */
-async function addTree(files: PackagedFile[], directory: string, path: string): Promise<void> {
+async function addTree(
+  files: PackagedFile[],
+  directory: string,
+  path: string,
+  isWanted: (path: string) => boolean = () => true,
+): Promise<void> {
   for (const item of await readdir(directory, { withFileTypes: true })) {
     const here = { path: `${path}/${item.name}`, source: join(directory, item.name) };
     if (item.isDirectory()) {
-      if (item.name !== 'node_modules') await addTree(files, here.source, here.path);
+      if (item.name !== 'node_modules' && isWanted(here.path)) {
+        await addTree(files, here.source, here.path, isWanted);
+      }
     } else if (item.isFile() && !unused.test(`/${here.path}`)) {
       files.push({ ...here, executable: ((await stat(here.source)).mode & 0o100) !== 0 });
     }

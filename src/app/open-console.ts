@@ -1,11 +1,16 @@
+import { fileURLToPath } from 'node:url';
 import { startConsoleServer } from '#api/console/console-server.ts';
 import { ConsoleServerError } from '#api/console/console-server-error.ts';
 import { writeLocalToken } from '#api/console/local-token.ts';
 import type { LoadedConfig } from '#config/load.ts';
+import { pageRoute } from '#dashboard/page-route.ts';
 import type { Log } from '#domain/log.ts';
 import type { Vehicle } from '#ecu/ecu.ts';
 import type { EventJournal } from '#ecu/events/event-journal.ts';
 import type { StatusStore } from '#ecu/status-store.ts';
+
+/** What `npm run dashboard` builds; a package has it in the same place. */
+const pageDirectory = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
 
 export interface ConsoleWiring {
   readonly config: LoadedConfig;
@@ -42,6 +47,7 @@ export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWi
               localToken,
               log,
               ending: ending.signal,
+              page: pageRoute(pageDirectory),
             },
             parts,
           );

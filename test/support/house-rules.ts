@@ -87,7 +87,8 @@ function packageBreaches(from: string, specifier: string, { homes, packages }: H
   ];
 }
 
-/** The folder below `src`, or the name of a file that lies directly in it. */
+/** The folder below `src`, or the name of a file that lies directly in it. What runs in browsers is a part of its own. */
 function partOf(path: string): string {
+  if (path.startsWith('src/dashboard/page/')) return 'dashboard/page';
   return path.split('/')[1] ?? path;
 }

@@ -15,11 +15,11 @@ export interface Import {
   readonly kind: 'static' | 'dynamic' | 'worker';
 }
 
-/** All `.ts` files below `folder` of the project at `root`. */
+/** All `.ts` and `.tsx` files below `folder` of the project at `root`. */
 export function readSources(root: string, folder: string): SourceFile[] {
   const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => join(root, folder, name))
     .map((file) => ({
       path: relative(root, file).split(sep).join('/'),
