@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { brotliCompressSync, brotliDecompressSync, gzipSync } from 'node:zlib';
 import { pageRoute } from '#dashboard/page-route.ts';
@@ -29,10 +30,9 @@ async function served(t: TestContext, files: Readonly<Record<string, string | Bu
   const { port } = server.address() as AddressInfo;
   return (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const asked = request({ port, host: '127.0.0.1', path, method, headers }, async (response) => {
-        const chunks: Buffer[] = [];
-        for await (const chunk of response) chunks.push(chunk as Buffer);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+      const asked = request({ port, host: '127.0.0.1', path, method, headers }, (response) => {
+        const { statusCode: status = 0, headers: told } = response;
+        buffer(response).then((body) => resolve({ status, headers: told, body }), reject);
       });
       asked.on('error', reject);
       asked.end();
