@@ -5,6 +5,7 @@ import { buildDashboard } from './dashboard/build.ts';
 import { type Architecture, architectures, packageContents } from './package/contents.ts';
 import { fetchNode } from './package/node-binary.ts';
 import { sha256OfFile, sourceDate } from './package/reproducible.ts';
+import { writeShare } from './package/share.ts';
 import { writeSquashfs } from './package/squashfs.ts';
 import { writeTarball } from './package/tarball.ts';
 
@@ -38,7 +39,8 @@ for (const name of values.arch) {
 async function pack(arch: Architecture): Promise<string[]> {
   const base = `ota-${version}-linux-${arch}`;
   const node = await fetchNode(root, arch, join(root, '.cache/node'));
-  const contents = await packageContents(root, node);
+  const share = await writeShare(root, join(root, '.cache/share'), date);
+  const contents = await packageContents(root, node, share);
   const tarball = join(output, `${base}.tar.gz`);
   await writeTarball(tarball, base, contents, date);
   if (!values.squashfs) return [tarball];

@@ -25,9 +25,14 @@ const unused = /\.d\.[cm]?ts$|\.map$|\/prebuilds\/|\/node_modules\/(?:@types|und
 
 /**
  * Everything that runs on a vehicle, in a fixed order: Node, the sources, the built page, the production dependencies as the
- * lock file has them, the units and the licence. Errors when what is installed is not what the lock file says.
+ * lock file has them, the units, what was made for `share`, and the licence. Errors when what is installed is not what the
+ * lock file says.
  */
-export async function packageContents(root: string, node: string): Promise<readonly PackagedFile[]> {
+export async function packageContents(
+  root: string,
+  node: string,
+  share: string,
+): Promise<readonly PackagedFile[]> {
   const files: PackagedFile[] = [
     { path: 'bin/node', source: node, executable: true },
     { path: 'bin/ota', source: join(root, 'scripts/ota'), executable: true },
@@ -39,6 +44,7 @@ export async function packageContents(root: string, node: string): Promise<reado
   await addTree(files, join(root, 'dist/dashboard'), 'dist/dashboard');
   await addTree(files, join(root, 'proto'), 'proto');
   await addTree(files, join(root, 'scripts/systemd'), 'systemd');
+  await addTree(files, share, 'share');
   for (const path of await productionPackages(root)) await addTree(files, join(root, path), path);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

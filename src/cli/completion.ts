@@ -30,7 +30,7 @@ Examples:
 const options = {} as const;
 
 /** The completion script of a shell for these commands. */
-async function completionScript(shell: Shell, commands: readonly Command[]): Promise<string> {
+export async function completionScript(shell: Shell, commands: readonly Command[]): Promise<string> {
   const { completionTable } = await import('./completion/completion-table.ts');
   const table = completionTable(commands);
   switch (shell) {
