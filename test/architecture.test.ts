@@ -56,6 +56,7 @@ const rules: HouseRules = {
     '@connectrpc/connect': ['api', 'dashboard/page'],
     '@connectrpc/connect-node': ['api'],
     ...Object.fromEntries(pagePackages.map((name) => [name, ['dashboard/page']])),
+    'prom-client': ['api'],
     undici: ['net'],
     xstate: ['update'],
     'tar-stream': ['image'],

@@ -143,8 +143,17 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
     manager.ready(isAlive);
     begin();
-    await openConsole(stack, { config, store, vehicle, journal, log });
-    await openDiagnostics(stack, config, await ownVersion(), store, signals, sources, blackBoxes, log);
+    const diagnostics = await openDiagnostics(
+      stack,
+      config,
+      await ownVersion(),
+      store,
+      signals,
+      sources,
+      blackBoxes,
+      log,
+    );
+    await openConsole(stack, { config, store, vehicle, journal, signals, diagnostics, log });
     sources.start();
     const exitCode = await ended.promise;
     manager.stopping();

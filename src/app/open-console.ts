@@ -3,7 +3,12 @@ import { startConsoleServer } from '#api/console/console-server.ts';
 import { ConsoleServerError } from '#api/console/console-server-error.ts';
 import { writeLocalToken } from '#api/console/local-token.ts';
 import type { LoadedConfig } from '#config/load.ts';
+
 import { pageRoute } from '#dashboard/page-route.ts';
+
+import type { DiagnosticsPipeline } from '#diagnostics/pipeline.ts';
+import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+
 import type { Log } from '#domain/log.ts';
 import type { Vehicle } from '#ecu/ecu.ts';
 import type { EventJournal } from '#ecu/events/event-journal.ts';
@@ -17,12 +22,14 @@ export interface ConsoleWiring {
   readonly store: StatusStore;
   readonly vehicle: Vehicle;
   readonly journal: EventJournal;
+  readonly signals: SignalStore;
+  readonly diagnostics: DiagnosticsPipeline | undefined;
   readonly log: Log;
 }
 
 /** Serves people, and puts that on `stack`. A console that cannot be served costs the console, never an update. */
 export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWiring): Promise<void> {
-  const { config, store, vehicle, journal, log } = wiring;
+  const { config, store, vehicle, journal, signals, log } = wiring;
   const { ecuInfo, options } = config;
   if (!options.console.enabled) return;
   const localToken = await localTokenIn(options.state.directory, log);
@@ -43,6 +50,8 @@ export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWi
               store,
               vehicle,
               journal,
+              signals,
+              diagnostics: () => wiring.diagnostics?.status(),
               vehicleId,
               localToken,
               log,

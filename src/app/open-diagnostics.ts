@@ -16,9 +16,9 @@ export async function openDiagnostics(
   sources: SignalSources,
   blackBoxes: () => Promise<readonly ToldBlackBox[]>,
   log: Log,
-): Promise<void> {
+): Promise<DiagnosticsPipeline | undefined> {
   const { ecuInfo, options } = config;
-  if (!options.diagnostics.enabled || config.problem !== undefined) return;
+  if (!options.diagnostics.enabled || config.problem !== undefined) return undefined;
   let pipeline: DiagnosticsPipeline;
   try {
     pipeline = await DiagnosticsPipeline.open({
@@ -39,7 +39,7 @@ export async function openDiagnostics(
     });
   } catch (error) {
     log.error({ err: error }, 'diagnostics are off: their spool cannot be opened');
-    return;
+    return undefined;
   }
   stack.use(pipeline);
   const reload = (): void => void pipeline.reload();
@@ -48,4 +48,5 @@ export async function openDiagnostics(
   const take = (): void => pipeline.take(store.report()?.ecus ?? []);
   stack.defer(store.subscribe(take));
   take();
+  return pipeline;
 }

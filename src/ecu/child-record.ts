@@ -41,6 +41,11 @@ export class ChildRecord {
     return this.#lastAskedAt;
   }
 
+  /** Whether it has answered a poll, or let one pass. */
+  get wasPolled(): boolean {
+    return this.#lastAskedAt !== undefined || this.#misses > 0;
+  }
+
   /** Takes the report that came at `now` to a poll that was sent at `askedAt`. */
   take(ecus: readonly EcuStatus[], askedAt: number, now: number): void {
     this.#lastAskedAt = askedAt;

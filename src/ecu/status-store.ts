@@ -108,6 +108,11 @@ export class StatusStore {
     return this.#children.get(childId)?.lastAskedAt;
   }
 
+  /** Whether every child has answered a poll, or let one pass. */
+  wasEveryChildPolled(): boolean {
+    return [...this.#children.values()].every(({ wasPolled }) => wasPolled);
+  }
+
   /** The direct child that is this ECU or leads to it, as far as is known. */
   childFor(id: EcuId): EcuId | undefined {
     if (this.#children.has(id)) return id;

@@ -8,6 +8,7 @@ import {
 import { assembleConsole, type ConsoleParts } from '#api/console/assemble.ts';
 import { startConsoleServer } from '#api/console/console-server.ts';
 import { parseOptions } from '#config/options.ts';
+import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { keepChronicle } from '#ecu/events/chronicle.ts';
 import { EventJournal } from '#ecu/events/event-journal.ts';
 import { JournaledVehicle } from '#ecu/events/journaled-vehicle.ts';
@@ -44,6 +45,7 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
     (await EventJournal.open({ directory: await scratchDirectory(t), maxBytes: 1_000_000, log }));
   const orchestrator = new Orchestrator({ local, children: [], store, log, childRequestTimeoutMs: 8000 });
   const vehicle = new JournaledVehicle(orchestrator, journal);
+  const signals = new SignalStore();
   const ending = new AbortController();
   const stack = new DisposableStack();
   stack.defer(store.follow(local));
@@ -59,6 +61,8 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
             store,
             vehicle,
             journal,
+            signals,
+            diagnostics: () => undefined,
             vehicleId: 'car',
             localToken: operatorToken,
             log,
@@ -76,7 +80,7 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
     await journal[Symbol.asyncDispose]();
   });
   const url = `${server.secure ? 'https' : 'http'}://127.0.0.1:${server.port}`;
-  return { server, store, local, log, journal, vehicle, url };
+  return { server, store, local, log, journal, signals, vehicle, url };
 }
 
 /** Sends a token with every call. */

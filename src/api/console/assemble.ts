@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import type { DaemonOptions } from '#config/options.ts';
+import type { DiagnosticsStatus } from '#diagnostics/diagnostics-status.ts';
+import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { Log } from '#domain/log.ts';
 import type { Vehicle } from '#ecu/ecu.ts';
 import type { EventJournal } from '#ecu/events/event-journal.ts';
@@ -10,7 +12,10 @@ import { actionMethods } from './action-methods.ts';
 import { consoleApp, type PageHandler } from './console-app.ts';
 import { eventMethods } from './event-methods.ts';
 import type { ConsoleHandler } from './exchange.ts';
+import { plainRoutes } from './plain-routes.ts';
+import { RequestCounts } from './request-counts.ts';
 import { RpcRoutes } from './rpc-routes.ts';
+import { signalMethods } from './signal-methods.ts';
 import { TokenBook } from './token-book.ts';
 import { VehicleFeed } from './vehicle-feed.ts';
 import { vehicleMethods } from './vehicle-methods.ts';
@@ -22,6 +27,9 @@ export interface ConsoleParts {
   /** What takes requests. */
   readonly vehicle: Vehicle;
   readonly journal: EventJournal;
+  readonly signals: SignalStore;
+  /** Undefined when diagnostics are off. */
+  readonly diagnostics: () => DiagnosticsStatus | undefined;
   /** Name of the vehicle. */
   readonly vehicleId: string;
   /** The token of this machine; undefined when it could not be written. */
@@ -39,6 +47,7 @@ const deniedPerSecond = 1;
 /** Everything that answers people; `stack` lets go of it. */
 export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): ConsoleHandler {
   const { options, store, vehicle, journal, vehicleId, localToken, log, ending, page } = parts;
+  const { signals, diagnostics } = parts;
   const { heartbeatMs } = options;
   const denied = new RequestRate(deniedPerSecond);
   const deny = (caller: string, text: string, details: Readonly<Record<string, string>>): void => {
@@ -47,6 +56,8 @@ export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): Co
   };
   const feed = stack.use(new VehicleFeed({ store, vehicleId }));
   const gate = new WatchGate(options.watchers, options.watchersPerCaller);
+  const rate = new RequestRate(options.requestsPerSecond);
+  const requests = new RequestCounts();
   const access = new Access({
     book: new TokenBook({ file: options.tokensFile, localToken, log }),
     roles: options,
@@ -57,19 +68,28 @@ export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): Co
       ...vehicleMethods({ feed, gate, heartbeatMs }),
       ...actionMethods(vehicle),
       ...eventMethods({ journal, gate, heartbeatMs }),
+      ...signalMethods({ signals, diagnostics, gate, heartbeatMs }),
     },
-    rate: new RequestRate(options.requestsPerSecond),
+    rate,
     maxRequestBytes: options.requestBytes,
     log,
     ending,
     onForbidden: ({ name, role }, method) => deny(`${role}:${name}`, `may not ${method}`, { method, role }),
-    onEnd: () => {},
+    onEnd: (method, result) => requests.add(method, result),
   });
   return consoleApp({
     access,
     rules: { origins: options.origins, hosts: options.hosts, listensOnLoopback: isLoopback(options.host) },
     rpc,
-    plain: new Map(),
+    plain: plainRoutes({
+      store,
+      access,
+      rate,
+      vehicle: () => feed.vehicle(),
+      diagnostics,
+      requests,
+      watchers: () => gate.watchers,
+    }),
     page,
     log,
   });
