@@ -3,7 +3,9 @@ import { startGrpcServer } from '#api/grpc-server.ts';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
+import { doubtfulSignals, neededSignals } from '#diagnostics/preconditions/doubtful-signals.ts';
 import { SignalGate } from '#diagnostics/preconditions/signal-gate.ts';
+import { signalProbe } from '#diagnostics/preconditions/signal-probe.ts';
 import { systemClock } from '#diagnostics/signals/clock.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { awaitChildren } from '#ecu/await-children.ts';
@@ -68,6 +70,8 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     // One for all who judge by values or pass them on: preconditions, campaigns, the console.
     const signals = new SignalStore();
     const sources = stack.use(await openSources(options.diagnostics, signals, log));
+    sources.want('conditions', neededSignals(options));
+    for (const { key, what, mend } of doubtfulSignals(config)) log.warn({ key }, `${what}; ${mend}`);
     const gate = stack.use(new SignalGate(options.preconditions, signals, systemClock));
     const store = new StatusStore({
       ownId: ecuInfo.ecuId,
@@ -94,6 +98,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       tell: (line) => manager.status(line),
       reboot,
       gate,
+      probeSignals: signalProbe(signals, systemClock),
       answered: () => underWay.answered({ limitMs: requestTimeoutMs + answerMarginMs, signal: run.signal }),
       awaitChildren: async ({ signal }) => {
         await awaitChildren(store, log, { signal, limitMs: rebootWaitLimitMs });

@@ -25,6 +25,7 @@ import { UpdateEngine } from '#update/engine.ts';
 import { finalizeStart } from '#update/finalize.ts';
 import type { Gate } from '#update/gate.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
+import type { SignalProbe } from '#update/health/probe.ts';
 import { Journal } from '#update/journal.ts';
 import { Returns } from '#update/returns.ts';
 import { BackCarrier } from '#update/rollback/back-carrier.ts';
@@ -38,6 +39,8 @@ export interface LocalEcuWiring {
   readonly awaitChildren: UpdateSteps['awaitChildren'];
   /** Whether the vehicle is in a state for an update. */
   readonly gate: Gate;
+  /** Judges health checks over signals. */
+  readonly probeSignals: SignalProbe;
   /** Resolves when every request that came in has its answer. */
   readonly answered: () => Promise<void>;
   /** What goes on, in one line for people. */
@@ -122,6 +125,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
       checks: options.healthChecks,
       options: options.health,
       probeGrpc: probeGrpcHealth,
+      probeSignals: wiring.probeSignals,
       bootId,
       course: systemCourse,
       resetPlaces,

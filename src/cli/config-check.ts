@@ -1,6 +1,7 @@
 import { type ConfigProblem, formatProblem } from '#config/config-error.ts';
 import { type LoadedConfig, loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
+import { doubtfulSignals } from '#diagnostics/preconditions/doubtful-signals.ts';
 import { authority } from '#domain/ecu.ts';
 import type { BootCheck } from './boot-check.ts';
 import { checkBoot } from './boot-check.ts';
@@ -19,7 +20,9 @@ interface ConfigCheckOptions {
 }
 
 /** A problem of the configuration, or of the machine that it is for. */
-type Problem = Omit<ConfigProblem, 'code'> & { readonly code: ConfigProblem['code'] | 'boot_unusable' };
+type Problem = Omit<ConfigProblem, 'code'> & {
+  readonly code: ConfigProblem['code'] | 'boot_unusable' | 'signal_unknown';
+};
 
 /**
  * `ota config check`: what is configured, from where, which boot control that means on this machine, and every problem
@@ -35,6 +38,7 @@ export async function runConfigCheck(check: ConfigCheckOptions): Promise<number>
     ...(config.problem?.problems ?? []),
     ...config.unknown,
     ...bootProblems(config, boot),
+    ...signalProblems(config),
   ];
   if (check.json) {
     check.stdout.write(`${JSON.stringify(asJson(config, boot, problems))}\n`);
@@ -55,6 +59,20 @@ function bootProblems({ ecuInfo, files }: LoadedConfig, boot: BootCheck | undefi
   const what = `${boot.control ?? ecuInfo.bootloader} cannot be used on this machine: ${boot.problem}`;
   const file = files.ecuInfo ?? 'ecu_info.yml';
   return [{ code: 'boot_unusable', file, line: undefined, column: undefined, key: 'bootloader', what, mend }];
+}
+
+/** The daemon only warns of them: until the signals come, what asks for them is not fulfilled. */
+function signalProblems(config: LoadedConfig): readonly Problem[] {
+  const file = config.files.options ?? 'environment';
+  return doubtfulSignals(config).map(({ key, what, mend }) => ({
+    code: 'signal_unknown',
+    file,
+    line: undefined,
+    column: undefined,
+    key,
+    what,
+    mend,
+  }));
 }
 
 function asText(config: LoadedConfig, boot: BootCheck | undefined): string {

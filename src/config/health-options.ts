@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { commandLine, int, ms, section } from './option-kinds.ts';
+import { expressionText, maxAge } from './precondition-options.ts';
 
 const wrongChecks = { error: 'write a list of at most 64 checks, each with name and what to check' };
 const wrongName = { error: 'write a name of 1 to 64 printable characters' };
@@ -8,7 +9,7 @@ const wrongAddress = { error: 'write host:port such as 127.0.0.1:8080 or [::1]:8
 const wrongUrl = { error: 'write a URL such as http://127.0.0.1:8080/health, without user and password' };
 const wrongService = { error: 'write the name of a gRPC service such as vehicle.Camera' };
 
-const kinds = ['command', 'unit', 'tcp', 'http', 'grpc'] as const;
+const kinds = ['command', 'unit', 'tcp', 'http', 'grpc', 'signal'] as const;
 const oneKind = `write exactly one of ${kinds.join(', ')} into it`;
 
 const address = z.string(wrongAddress).refine(isAddress, wrongAddress);
@@ -30,6 +31,8 @@ const healthCheck = z
         .string(wrongService)
         .regex(/^[\w.]{1,255}$/, wrongService)
         .optional(),
+      signal: expressionText.optional(),
+      max_age_ms: maxAge.unwrap().optional(),
       timeout_ms: ms(60_000, 'limit for one run'),
     },
     wrongChecks,
@@ -38,6 +41,10 @@ const healthCheck = z
   .refine((check) => check.service === undefined || check.grpc !== undefined, {
     path: ['service'],
     error: 'leave it out, or write grpc beside it',
+  })
+  .refine((check) => check.max_age_ms === undefined || check.signal !== undefined, {
+    path: ['max_age_ms'],
+    error: 'leave it out, or write signal beside it',
   });
 
 /** What is probed at the first boot of a release. */
@@ -47,7 +54,7 @@ export const healthChecks = z
   .default([])
   .describe(
     'probes that must pass at the first boot of a release, else the old one is booted again: list of `name`, one of ' +
-      '`command` (list), `unit`, `tcp`, `http`, `grpc` (with `service`), and `timeout_ms` (60000)',
+      '`command` (list), `unit`, `tcp`, `http`, `grpc` (with `service`), `signal` (an expression, with `max_age_ms`), and `timeout_ms` (60000)',
   );
 
 /** For how long, and how often. */

@@ -11,7 +11,7 @@ const wrongScope = { error: 'write ecu or vehicle' };
 const wrongExpression = { error: 'write a condition such as "Vehicle.Speed < 0.1 and not Vehicle.IsMoving"' };
 
 /** A condition over signals, as text that can be read. */
-const expressionText = z.string(wrongExpression).superRefine((text, context) => {
+export const expressionText = z.string(wrongExpression).superRefine((text, context) => {
   try {
     parseExpression(text);
   } catch (error) {
@@ -20,7 +20,7 @@ const expressionText = z.string(wrongExpression).superRefine((text, context) => 
   }
 });
 
-const maxAge = ms(10_000, 'age in milliseconds beyond which a value counts as missing');
+export const maxAge = ms(10_000, 'age in milliseconds beyond which a value counts as missing');
 
 const condition = z.strictObject(
   {

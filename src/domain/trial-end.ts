@@ -34,9 +34,9 @@ export interface ProbeFailure {
 /** The health probe that failed. */
 export interface FailedProbe extends ProbeFailure {
   readonly name: string;
-  /** `command`, `unit`, `tcp`, `http` or `grpc`. */
+  /** `command`, `unit`, `tcp`, `http`, `grpc` or `signal`. */
   readonly kind: string;
-  /** What was probed: a command line, a unit, an address or a URL. */
+  /** What was probed: a command line, a unit, an address, a URL or a condition over signals. */
   readonly target: string;
 }
 

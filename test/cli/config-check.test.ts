@@ -56,6 +56,16 @@ describe('ota config check', () => {
     assert.equal(lines[2], '2 problems found');
   });
 
+  it('tells of conditions over signals that nothing brings, which the daemon only warns of', async () => {
+    const options = 'preconditions: { reboot: [{ name: parked, when: Vehicle.Speed < 0.1 }] }\n';
+    const { code, err } = await run({ 'ecu_info.yml': good, 'ota.yml': options });
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /ota\.yml: preconditions\.reboot\[0\]\.when asks for Vehicle\.Speed, which no source brings; set diagnostics\.kuksa/,
+    );
+  });
+
   it('ends with 1 for an option that nobody knows, which the daemon only ignores', async () => {
     const { code, err } = await run({ 'ecu_info.yml': good, 'ota.yml': 'lissten: {port: 1}\n' });
     assert.equal(code, 1);

@@ -90,6 +90,7 @@ export async function openEcu(
         checks: healthChecks,
         options: { holdMs: 0, intervalMs: 10, startTimeoutMs: 0, powerCycles: 3 },
         probeGrpc: () => Promise.resolve(undefined),
+        probeSignals: () => undefined,
         bootId: randomUUID(),
         course: () => Promise.resolve('running'),
         resetPlaces,

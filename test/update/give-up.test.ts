@@ -33,6 +33,7 @@ async function onTrial(t: TestContext) {
     checks: [],
     options: { holdMs: 20, intervalMs: 10, startTimeoutMs: 0, powerCycles: 3 },
     probeGrpc: () => Promise.resolve(undefined),
+    probeSignals: () => undefined,
     bootId: 'b',
     course: () => Promise.resolve('running'),
     resetPlaces,

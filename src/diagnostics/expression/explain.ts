@@ -18,7 +18,7 @@ export function valuesSeen(expression: Expression, context: EvaluationContext): 
 function valueSeen(path: string, { values, now, maxAgeMs }: EvaluationContext): string {
   const latest = values.latest(path);
   if (latest === undefined) return `${path} has no value`;
-  const ageMs = Math.max(0, now - latest.receivedAt);
+  const ageMs = Math.max(0, now - latest.receivedAt + (latest.olderMs ?? 0));
   const words = `${path} is ${show(latest.value)}, ${seconds(ageMs)} old`;
   return ageMs > maxAgeMs ? `${words}, which is too old` : words;
 }

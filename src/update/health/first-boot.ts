@@ -7,17 +7,16 @@ import { listCrashRecords, watchdogsThatReset } from '#host/last-reset.ts';
 import type { SystemCourse } from '#host/system-state.ts';
 import { probesHeld } from '#update/black-box/deduce.ts';
 import { noteFirstBoot } from '#update/black-box/first-boot-timeline.ts';
-import type { GrpcProbe, HealthCheck } from './probe.ts';
+import type { Askable, HealthCheck } from './probe.ts';
 import { makeProbe } from './probe.ts';
 import { TrialFailure } from './trial-failure.ts';
 import { TrialNotes } from './trial-notes.ts';
 import { watchHealth } from './window.ts';
 
-export interface FirstBootParts {
+export interface FirstBootParts extends Askable {
   readonly slots: Slots;
   readonly checks: readonly HealthCheck[];
   readonly options: DaemonOptions['health'];
-  readonly probeGrpc: GrpcProbe;
   /** Differs for each boot. */
   readonly bootId: string;
   /** Where the machine is going, asked when the daemon is told to end. */
@@ -84,14 +83,14 @@ export class FirstBoot implements AsyncDisposable {
   }
 
   async #judge(signal: AbortSignal): Promise<void> {
-    const { slots, options, checks, probeGrpc, log, tell } = this.#parts;
+    const { slots, options, checks, log, tell } = this.#parts;
     const restarted = await this.#begin();
     const { version } = await slots.current();
     const release = { root: slots.activeRoot, version };
     try {
       await watchHealth(
         {
-          probes: checks.map((check) => makeProbe(check, release, probeGrpc)),
+          probes: checks.map((check) => makeProbe(check, release, this.#parts)),
           options,
           onPassed: () => this.#arm(restarted),
           tell: (line) => {

@@ -14,6 +14,22 @@ export type GrpcProbe = (
   signal: AbortSignal,
 ) => Promise<ProbeFailure | undefined>;
 
+/** Judges a condition over the vehicle's signals; given to the engine, which knows none. */
+export type SignalProbe = (condition: {
+  readonly when: string;
+  /** Milliseconds. */
+  readonly maxAgeMs: number;
+}) => ProbeFailure | undefined;
+
+/** Whom probes ask that the engine does not know itself. */
+export interface Askable {
+  readonly probeGrpc: GrpcProbe;
+  readonly probeSignals: SignalProbe;
+}
+
+/** Where a check does not say how old values may be, in milliseconds. */
+const usualMaxAgeMs = 10_000;
+
 /** One question to the system; asked again and again. */
 export interface Probe {
   readonly name: string;
@@ -30,8 +46,16 @@ export interface ProbedRelease {
 }
 
 /** The probe that an entry of `health_checks` describes. */
-export function makeProbe(check: HealthCheck, release: ProbedRelease, probeGrpc: GrpcProbe): Probe {
-  const { name, timeoutMs, command, unit, tcp, http, grpc, service = '' } = check;
+export function makeProbe(
+  check: HealthCheck,
+  release: ProbedRelease,
+  { probeGrpc, probeSignals }: Askable,
+): Probe {
+  const { name, timeoutMs, command, unit, tcp, http, grpc, service = '', signal: when } = check;
+  if (when !== undefined) {
+    const maxAgeMs = check.maxAgeMs ?? usualMaxAgeMs;
+    return { name, kind: 'signal', target: when, ask: async () => probeSignals({ when, maxAgeMs }) };
+  }
   if (command !== undefined) {
     const env = { OTA_SLOT_ROOT: release.root, OTA_VERSION: release.version };
     const ask = (signal: AbortSignal) => probeCommand(command, env, timeoutMs, signal);

@@ -63,6 +63,7 @@ async function ecuOnTrial(t: TestContext): Promise<Ecu> {
         checks: [{ name: 'fine', command: ['true'], timeoutMs: 5000 }],
         options,
         probeGrpc: () => Promise.resolve(undefined),
+        probeSignals: () => undefined,
         bootId,
         course: () => Promise.resolve(course),
         resetPlaces: {

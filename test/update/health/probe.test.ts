@@ -19,9 +19,13 @@ async function ask(check: string, signal = never): Promise<ProbeFailure | undefi
   assert.equal(problem, undefined);
   const [first] = options.healthChecks;
   assert.ok(first !== undefined);
-  const grpc = ({ address, service }: { address: string; service: string }) =>
+  const probeGrpc = ({ address, service }: { address: string; service: string }) =>
     Promise.resolve({ how: `asked ${address} for ${service}`, output: '' });
-  return makeProbe(first, { root: '/slots/b', version: '2' }, grpc).ask(signal);
+  const probeSignals = ({ when, maxAgeMs }: { when: string; maxAgeMs: number }) => ({
+    how: `judged ${when} by values of ${maxAgeMs} ms`,
+    output: '',
+  });
+  return makeProbe(first, { root: '/slots/b', version: '2' }, { probeGrpc, probeSignals }).ask(signal);
 }
 
 /** Listens on a port of this machine; `serve` answers each request. */
@@ -135,4 +139,22 @@ test('an abort is no failure of the probe', async (t) => {
     setImmediate(() => controller.abort());
     await assert.rejects(asking, { name: 'AbortError' }, check);
   }
+});
+
+test('a condition over signals is judged by whoever knows signals, with the age that it allows', async () => {
+  assert.equal(
+    (await ask('signal: not Vehicle.IsMoving'))?.how,
+    'judged not Vehicle.IsMoving by values of 10000 ms',
+  );
+  assert.equal(
+    (await ask('signal: empty(Vehicle.Codes), max_age_ms: 500'))?.how,
+    'judged empty(Vehicle.Codes) by values of 500 ms',
+  );
+  const wrong = parseOptions('health_checks: [{ name: a, signal: Vehicle.A > }]', 'ota.yml', {});
+  assert.match(
+    wrong.problem?.message ?? '',
+    /health_checks\[0\]\.signal .*correct the condition: at character/,
+  );
+  const alone = parseOptions('health_checks: [{ name: a, unit: a.service, max_age_ms: 5 }]', 'ota.yml', {});
+  assert.match(alone.problem?.message ?? '', /max_age_ms is 5; leave it out, or write signal beside it/);
 });
