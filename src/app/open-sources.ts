@@ -17,16 +17,21 @@ export async function openSources(
   if (kuksa.address !== undefined) {
     const { brokerAccess } = await import('#api/kuksa/broker-access.ts');
     const { KuksaSource } = await import('#diagnostics/sources/kuksa-source.ts');
-    sources.push(
-      new KuksaSource({
-        access: brokerAccess({ ...kuksa, address: kuksa.address }),
-        store,
-        clock: systemClock,
-        patience: usualPatience,
-        random: Math.random,
-        log,
-      }),
-    );
+    const link = {
+      access: brokerAccess({ ...kuksa, address: kuksa.address }),
+      store,
+      clock: systemClock,
+      patience: usualPatience,
+      random: Math.random,
+      log,
+    };
+    sources.push(new KuksaSource(link));
+    if (kuksa.publish) {
+      const { OverlayPublisher } = await import('#diagnostics/sources/overlay-publisher.ts');
+      // Its own access: each remembers the credentials that it used.
+      const access = brokerAccess({ ...kuksa, address: kuksa.address });
+      sources.push(new OverlayPublisher({ ...link, access }));
+    }
   }
   if (replay.file !== undefined) {
     const { ReplaySource } = await import('#diagnostics/sources/replay/replay-source.ts');

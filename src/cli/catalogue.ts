@@ -124,6 +124,11 @@ export const catalogue: readonly CatalogueGroup[] = [
         load: async () => (await import('./diagnostics-decode.ts')).diagnosticsDecodeCommand,
       },
       {
+        name: 'diagnostics overlay',
+        summary: 'Show our signals as a catalog for a databroker',
+        load: async () => (await import('./diagnostics-overlay.ts')).diagnosticsOverlayCommand,
+      },
+      {
         name: 'campaign check',
         summary: 'Check files of collection campaigns',
         load: async () => (await import('./campaign-check.ts')).campaignCheckCommand,

@@ -1,8 +1,9 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import type { SourceStatus } from '#diagnostics/diagnostics-status.ts';
-import type { VssDatatype, VssValue } from '#diagnostics/messages/vss-value.ts';
+import type { VssValue } from '#diagnostics/messages/vss-value.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
+import { hostSignals } from '#diagnostics/signals/overlay-host.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import type { SignalSource } from './source.ts';
 
@@ -18,13 +19,6 @@ interface CpuTimes {
   readonly busy: number;
   readonly total: number;
 }
-
-const signals: Readonly<Record<string, { readonly datatype: VssDatatype; readonly unit: string }>> = {
-  CpuUtilization: { datatype: 'float', unit: 'percent' },
-  MemoryUtilization: { datatype: 'float', unit: 'percent' },
-  DiskUtilization: { datatype: 'float', unit: 'percent' },
-  Temperature: { datatype: 'float', unit: 'celsius' },
-};
 
 /** How this ECU fares: processor, memory, disk in percent, the hottest sensor in degrees Celsius. */
 export class HostSource implements SignalSource {
@@ -42,13 +36,13 @@ export class HostSource implements SignalSource {
     this.#clock = clock;
     this.#places = places;
     this.#root = `Vehicle.OTA.ECU.${ecuNames([ecuId]).get(ecuId) ?? 'Ecu'}.Host`;
-    for (const [name, { datatype, unit }] of Object.entries(signals)) {
+    for (const [name, { datatype, unit }] of Object.entries(hostSignals)) {
       store.describe(`${this.#root}.${name}`, datatype, unit);
     }
   }
 
   get paths(): readonly string[] {
-    return Object.keys(signals).map((name) => `${this.#root}.${name}`);
+    return Object.keys(hostSignals).map((name) => `${this.#root}.${name}`);
   }
 
   state(): SourceStatus {

@@ -3,7 +3,9 @@ import type { VssValue } from '#diagnostics/messages/vss-value.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import { ecuNames } from '#diagnostics/signals/ecu-name.ts';
 import { ecuRoot, overlaySignals } from '#diagnostics/signals/overlay.ts';
+import { overlayRoot, vehicleSignals } from '#diagnostics/signals/overlay-vehicle.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import type { SignalValue } from '#diagnostics/signals/signal-value.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import type { SignalSource } from './source.ts';
 
@@ -12,24 +14,31 @@ export class UpdateSource implements SignalSource {
   readonly #store: SignalStore;
   readonly #clock: SignalClock;
   readonly #names: ReadonlyMap<string, string>;
+  readonly #ownId: string | undefined;
   readonly #last = new Map<string, VssValue>();
   #samples = 0;
 
+  /** `ecuIds`: the own one first. */
   constructor(store: SignalStore, clock: SignalClock, ecuIds: readonly string[]) {
     this.#store = store;
     this.#clock = clock;
     this.#names = ecuNames(ecuIds);
+    this.#ownId = ecuIds[0];
+    for (const { name, datatype } of vehicleSignals) store.describe(`${overlayRoot}.${name}`, datatype);
     for (const name of this.#names.values()) {
       for (const signal of overlaySignals)
         store.describe(`${ecuRoot}.${name}.${signal.name}`, signal.datatype, signal.unit);
     }
   }
 
-  /** The paths of all ECUs. */
+  /** The paths of the vehicle and of all ECUs. */
   get paths(): readonly string[] {
-    return [...this.#names.values()].flatMap((name) =>
-      overlaySignals.map((signal) => `${ecuRoot}.${name}.${signal.name}`),
-    );
+    return [
+      ...vehicleSignals.map(({ name }) => `${overlayRoot}.${name}`),
+      ...[...this.#names.values()].flatMap((name) =>
+        overlaySignals.map((signal) => `${ecuRoot}.${name}.${signal.name}`),
+      ),
+    ];
   }
 
   state(): SourceStatus {
@@ -46,19 +55,22 @@ export class UpdateSource implements SignalSource {
 
   /** Takes what the ECUs say of themselves; ECUs that are in no campaign have no signals. */
   take(statuses: readonly EcuStatus[]): void {
-    const [now, ts] = [this.#clock.now(), this.#clock.wallMicros()];
-    for (const status of statuses) {
-      const name = this.#names.get(status.ecuId);
-      if (name === undefined) continue;
-      for (const signal of overlaySignals) {
-        const value = signal.of(status);
-        const path = `${ecuRoot}.${name}.${signal.name}`;
-        if (value === undefined || isSame(this.#last.get(path), value)) continue;
-        this.#last.set(path, value);
-        this.#samples++;
-        this.#store.put(path, { value, ts, receivedAt: now });
-      }
+    const at = { ts: this.#clock.wallMicros(), receivedAt: this.#clock.now() };
+    const known = statuses.filter(({ ecuId }) => this.#names.has(ecuId));
+    for (const status of known) {
+      const root = `${ecuRoot}.${this.#names.get(status.ecuId)}`;
+      for (const signal of overlaySignals) this.#put(`${root}.${signal.name}`, signal.of(status), at);
     }
+    const own = known.find(({ ecuId }) => ecuId === this.#ownId);
+    if (own === undefined) return;
+    for (const { name, of } of vehicleSignals) this.#put(`${overlayRoot}.${name}`, of(own, known), at);
+  }
+
+  #put(path: string, value: VssValue | undefined, at: Omit<SignalValue, 'value'>): void {
+    if (value === undefined || isSame(this.#last.get(path), value)) return;
+    this.#last.set(path, value);
+    this.#samples++;
+    this.#store.put(path, { value, ...at });
   }
 }
 
