@@ -7,7 +7,7 @@ import { aloneRun } from './run-alone.ts';
 
 // `npm test`, or `npm test -- test/config ecu-info --only "is read"`: runs test/**/*.test.ts with Node's own runner.
 // Arguments choose files: a path of a file or folder, or a part of a path. Proofs are not among them: `--slow` runs those
-// of test/slow instead, `--vm` those of test/vm, `--crash` those of test/crash. The crash campaign takes `--cases`,
+// of test/slow instead, `--vm` those of test/vm, `--crash` those of test/crash, `--browser` those of test/browser. The crash campaign takes `--cases`,
 // `--seed`, and `--replay CASE` for a case that went wrong.
 
 const root = join(import.meta.dirname, '..');
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
     slow: { type: 'boolean', default: false },
     vm: { type: 'boolean', default: false },
     crash: { type: 'boolean', default: false },
+    browser: { type: 'boolean', default: false },
     cases: { type: 'string' },
     seed: { type: 'string' },
     replay: { type: 'string' },
@@ -32,7 +33,7 @@ for (const name of ['cases', 'seed', 'replay'] as const) {
 }
 if (values.replay !== undefined) positionals.push('test/crash/power-loss');
 
-const proofs = (['slow', 'vm', 'crash'] as const).find((folder) => values[folder]);
+const proofs = (['slow', 'vm', 'crash', 'browser'] as const).find((folder) => values[folder]);
 const pattern = proofs === undefined ? 'test/**/*.test.ts' : `test/${proofs}/*.proof.ts`;
 const all = globSync(pattern, { cwd: root }).toSorted();
 const chosen = all.filter(

@@ -54,6 +54,12 @@ export async function signIn(given?: string): Promise<void> {
   }
 }
 
+/** A link that is opened in a tab that shows this page already changes the fragment only. */
+addEventListener('hashchange', () => {
+  const given = takeFromAddress();
+  if (given !== undefined) void signIn(given);
+});
+
 /** Forgets who it was. `problem` says why, when nobody asked for it. */
 export function signOut(problem?: string): void {
   forget();
