@@ -85,8 +85,10 @@ export class BrokerClient implements VssBroker {
     const trees = [...new Set(paths.map((path) => path.split('.', 1)[0] ?? path))];
     const known: SignalMetadata[] = [];
     for (const tree of trees) known.push(...(await this.#list(tree, signal)));
-    // The first brokers with this service leave the path out, and so has every signal to be asked for.
-    if (known.every(({ path }) => path !== '')) return known.map((one) => signalFrom(one.path, one));
+    // The first brokers with this service leave the path out: then every signal has to be asked for. So it has where the name
+    // of a tree is no pattern.
+    if (known.length > 0 && known.every(({ path }) => path !== ''))
+      return known.map((one) => signalFrom(one.path, one));
     const found: BrokerSignal[] = [];
     const left = [...new Set(paths)];
     const ask = async (): Promise<void> => {
@@ -150,7 +152,9 @@ export class BrokerClient implements VssBroker {
       const request = create(ListMetadataRequestSchema, { root });
       return (await this.#call(VAL.method.listMetadata, request, signal)).metadata;
     } catch (error) {
-      if (error instanceof BrokerError && error.code === 'unknown_signal') return [];
+      const isNone =
+        error instanceof BrokerError && (error.code === 'unknown_signal' || error.code === 'refused');
+      if (isNone) return [];
       throw error;
     }
   }
