@@ -7,7 +7,7 @@ import type { EcuStatus } from '#domain/status.ts';
 export interface EcuAnswer {
   readonly ecuId: EcuId;
   readonly result: FailureType;
-  /** What was refused, why, and what to do; empty when accepted. */
+  /** What was refused, why, and what to do; when accepted, what it waits for, else empty. */
   readonly message: string;
   /** Set when the state of the vehicle is the reason: not the request, nor the ECU. */
   readonly blocked?: true;

@@ -7,6 +7,7 @@ import type { EcuStatus } from '#domain/status.ts';
 import type { EcuActor } from '#update/ecu-actor.ts';
 import { failureOf } from '#update/failure-of.ts';
 import { type Gate, refusalAt } from '#update/gate.ts';
+import type { EcuEvent } from '#update/machine-parts.ts';
 import { validateUpdateRequest } from '#update/request.ts';
 import { accepted, refused } from './answers.ts';
 import type { EcuAnswer, LocalEcu } from './ecu.ts';
@@ -46,7 +47,7 @@ export class MachineEcu implements LocalEcu, Disposable {
     if (request instanceof OtaFailure) return refused(this.id, request);
     const refusal = this.#refusedByVehicle();
     if (refusal !== undefined) return refused(this.id, refusal);
-    return this.#parts.actor.send({ type: 'UPDATE', request }) ? accepted(this.id) : this.#busy();
+    return this.#send({ type: 'UPDATE', request });
   }
 
   clientUpdate(_entry: UpdateRequestEntry, _requestId: string): EcuAnswer {
@@ -69,7 +70,7 @@ export class MachineEcu implements LocalEcu, Disposable {
     }
     const refusal = gate.holdsRollbacks ? this.#refusedByVehicle() : undefined;
     if (refusal !== undefined) return refused(this.id, refusal);
-    return actor.send({ type: 'ROLLBACK' }) ? accepted(this.id) : this.#busy();
+    return this.#send({ type: 'ROLLBACK' });
   }
 
   async abort(_requestId: string): Promise<EcuAnswer> {
@@ -128,6 +129,11 @@ export class MachineEcu implements LocalEcu, Disposable {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
+  }
+
+  #send(event: EcuEvent): EcuAnswer {
+    const { actor } = this.#parts;
+    return actor.send(event) ? accepted(this.id, actor.activity().waitingFor) : this.#busy();
   }
 
   /** Where a request may wait, it is taken all the same. */

@@ -120,6 +120,31 @@ describe('an update that depends on the state of the vehicle', () => {
     });
   }
 
+  it('that drives off during the download is switched only when it is parked again', async (t) => {
+    const options = `{ start: [${parked}], activation: [${parked}], reboot: [${parked}] }`;
+    const { world, daemon, drive, update } = await guarded(t, options);
+    await drive(0);
+    await shows(daemon, 'parked', ({ waitingFor }) => waitingFor.length === 0);
+    const [asked, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    world.intercept = async (path) => {
+      if (!path.startsWith('/rootfs')) return false;
+      asked.resolve();
+      await goOn.promise;
+      return false;
+    };
+    assert.equal((await update()).result, 'NO_FAILURE');
+    await asked.promise;
+    await drive(42);
+    goOn.resolve();
+    const { waitingFor } = await shows(daemon, 'waiting', waits);
+    assert.match(waitingFor[0] ?? '', /Vehicle\.Speed is 42/);
+    assert.equal(JSON.parse(await readFile(join(world.directory, 'slots/boot.json'), 'utf8')).once, null);
+    const told = await runOta(t, ['status', '--host', daemon.address]);
+    assert.match(told.stdout, /parked: .*Vehicle\.Speed is 42/);
+    await drive(0);
+    await daemon.until('SUCCESS', '2');
+  });
+
   it('killed while it waits, comes back as it was, as interrupted, or in the new release', async (t) => {
     for (const [point, status] of [
       ['start', 'INITIALIZED'],

@@ -117,7 +117,8 @@ test('an update that may wait is taken, and shows what it waits for', async (t) 
   gate.set('start', 'parked: no');
   const held = steps.hold('awaitVehicle');
   const ecu = openEcu(t, steps, { gate });
-  assert.equal(ecu.update(entry, 'r').result, 'NO_FAILURE');
+  const accepted = { ecuId: 'main', result: 'NO_FAILURE', message: 'accepted, and waits for parked: no' };
+  assert.deepEqual(ecu.update(entry, 'r'), accepted);
   await held.entered;
   assert.deepEqual(ecu.status().waitingFor, ['parked: no']);
   gate.set('start');

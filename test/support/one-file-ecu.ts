@@ -68,6 +68,7 @@ export async function openEcu(
   t: TestContext,
   carriedBack: readonly string[] = [],
   gate: Gate = openGate,
+  onStep: (step: keyof UpdateSteps) => void = () => {},
 ): Promise<(checks?: readonly HealthCheck[]) => Promise<Life>> {
   const directory = await scratchDirectory(t);
   await mkdir(join(directory, 'slot_a'));
@@ -103,7 +104,10 @@ export async function openEcu(
       gate,
       answered: async () => {},
       awaitChildren: () => Promise.resolve(),
-      onStep: (step: keyof UpdateSteps) => steps.push(step),
+      onStep: (step: keyof UpdateSteps) => {
+        steps.push(step);
+        onStep(step);
+      },
     };
     const actor = new EcuActor(createEcuSteps(parts), start, (error) => assert.fail(String(error)), gate);
     actor.start();

@@ -38,6 +38,51 @@ for (const point of ['start', 'activation', 'reboot'] as const) {
   });
 }
 
+test('what changes right before the act is seen: nothing is switched, nothing rebooted, until it may', async (t) => {
+  const gate = new HandGate();
+  // The step runs: it was allowed a moment ago.
+  const left = new Set(['activate', 'reboot']);
+  const boot = await openEcu(t, [], gate, (step) => {
+    if (left.delete(step)) gate.set(step === 'activate' ? 'activation' : 'reboot', 'parked: no');
+  });
+  const life = await boot();
+  const once = async (): Promise<unknown> =>
+    JSON.parse(await readFile(join(life.slots.activeRoot, '../boot.json'), 'utf8')).once;
+  life.actor.send({ type: 'UPDATE', request: request('2') });
+  await reached(life, ({ waitingFor }) => waitingFor.length > 0);
+  assert.equal(await once(), null);
+  gate.set('activation');
+  await reached(life, ({ waitingFor }) => waitingFor.length > 0);
+  assert.equal(await once(), 'slot_b');
+  const soon = new Promise<string>((resolve) => setImmediate(resolve, 'waits'));
+  assert.equal(await Promise.race([life.rebooted.then(() => 'rebooted'), soon]), 'waits');
+  gate.set('reboot');
+  await life.rebooted;
+});
+
+test('a power cut after the switch was held back at the last moment is no fault of the release', async (t) => {
+  const gate = new HandGate();
+  const left = new Set(['activate']);
+  const boot = await openEcu(t, [], gate, (step) => {
+    if (left.delete(step)) gate.set('activation', 'parked: no');
+  });
+  const life = await boot();
+  life.actor.send({ type: 'UPDATE', request: request('2') });
+  await reached(life, ({ waitingFor }) => waitingFor.length > 0);
+  await gate.isWaitedAt();
+  await life.actor[Symbol.asyncDispose]();
+  const next = await boot();
+  assert.match(
+    next.actor.activity().failure?.reason ?? '',
+    /^E210: .*cut off while waiting until the vehicle/,
+  );
+  gate.set('activation');
+  next.actor.send({ type: 'UPDATE', request: request('2') });
+  await next.rebooted;
+  const third = await boot();
+  await third.until('SUCCESS');
+});
+
 test('a daemon that ends while an update waits to be switched to says so at its next start, and blames no release', async (t) => {
   const gate = new HandGate();
   const boot = await openEcu(t, [], gate);

@@ -3,7 +3,7 @@ import { evaluate } from '#diagnostics/expression/evaluate.ts';
 import { valuesSeen } from '#diagnostics/expression/explain.ts';
 import type { SignalClock } from '#diagnostics/signals/clock.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
-import { conditionText, withoutSeen } from '#domain/condition-words.ts';
+import { conditionText } from '#domain/condition-words.ts';
 import { parseExpression } from '#domain/expression/parse.ts';
 import { type Expression, signalsIn } from '#domain/expression/syntax.ts';
 import { type Gate, type GatePoint, gatePoints } from '#update/gate.ts';
@@ -65,11 +65,16 @@ export class SignalGate implements Gate, Disposable {
     this.#listeners.clear();
   }
 
-  #reason({ name, when, describe, expression, maxAgeMs, missing }: Condition): string | undefined {
-    const context = { values: this.#store, now: this.#clock.now(), maxAgeMs };
-    const holds = evaluate(expression, context);
-    if (holds === true || (holds === undefined && missing === 'allow')) return undefined;
-    return conditionText(name, describe ?? when, valuesSeen(expression, context));
+  #holds({ expression, maxAgeMs, missing }: Condition): boolean {
+    const holds = evaluate(expression, { values: this.#store, now: this.#clock.now(), maxAgeMs });
+    return holds ?? missing === 'allow';
+  }
+
+  #reason(condition: Condition): string | undefined {
+    if (this.#holds(condition)) return undefined;
+    const { name, when, describe, expression, maxAgeMs } = condition;
+    const seen = valuesSeen(expression, { values: this.#store, now: this.#clock.now(), maxAgeMs });
+    return conditionText(name, describe ?? when, seen);
   }
 
   #watch(): void {
@@ -82,12 +87,13 @@ export class SignalGate implements Gate, Disposable {
     this.#close.defer(() => clearInterval(timer));
   }
 
-  /** Tells at once what is or is not fulfilled any more, and the values behind once per tick. */
+  /** Tells at once what is or is not fulfilled any more, and the values behind once per tick. Cheap: values come thickly. */
   #look(isTick: boolean): void {
-    const reasons = gatePoints.map((point) => this.unfulfilled(point));
-    const now = JSON.stringify(reasons.map((list) => list.map(withoutSeen)));
-    const isBlocked = reasons.some((list) => list.length > 0);
-    if (now === this.#last && !(isTick && isBlocked)) return;
+    const verdicts = gatePoints.flatMap((point) =>
+      this.#conditions[point].map((condition) => this.#holds(condition)),
+    );
+    const now = verdicts.join();
+    if (now === this.#last && !(isTick && verdicts.includes(false))) return;
     this.#last = now;
     for (const listener of this.#listeners) listener();
   }
