@@ -5,6 +5,8 @@ export type DemoErrorCode =
   | 'no_space'
   | 'no_port'
   | 'daemon_failed'
+  | 'program_failed'
+  | 'not_refused'
   | 'not_ready'
   | 'request_refused'
   | 'job_failed'

@@ -7,6 +7,7 @@ import { DemoError } from './demo-error.ts';
 import { writeTree } from './factory.ts';
 import type { Release } from './releases.ts';
 import type { DaemonSpec } from './supervisor.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** One ECU of the demo's vehicle, and where everything of it lies. */
 export interface DemoEcu {
@@ -49,6 +50,9 @@ export interface FleetOptions {
   /** What the ECUs leave the factory with. */
   readonly release: Release;
   readonly trustDirectory: string;
+  /** Where the main ECU takes the diagnostics of the others. */
+  readonly collectPort: number;
+  readonly surroundings: Surroundings;
   readonly signal: AbortSignal;
 }
 
@@ -92,7 +96,7 @@ function flat(place: Place): Place[] {
 
 async function makeEcu(place: Place, ids: readonly string[], options: FleetOptions): Promise<DemoEcu> {
   const { ecuId, host, depth } = place;
-  const { port, consolePort, release, trustDirectory, signal } = options;
+  const { port, release, trustDirectory, signal } = options;
   const directory = join(options.directory, ecuId);
   const slots = join(directory, 'slots');
   const trust = join(directory, 'trust');
@@ -105,14 +109,10 @@ async function makeEcu(place: Place, ids: readonly string[], options: FleetOptio
   await writeFile(ecuInfoFile, stringify(ecuInfoOf(place, ids, port)));
   await writeFile(
     optionsFile,
-    stringify(
-      daemonOptions({
-        state: join(directory, 'state'),
-        trust,
-        slots,
-        console: consoleOf(depth, consolePort),
-      }),
-    ),
+    stringify({
+      ...daemonOptions({ state: join(directory, 'state'), trust, slots }),
+      ...(depth === 0 ? mainOptions(options) : childOptions(options)),
+    }),
   );
   const own = new Map([
     ['/etc/hostname', `${ecuId}\n`],
@@ -145,24 +145,18 @@ function ecuInfoOf({ ecuId, host, depth, children }: Place, ids: readonly string
   };
 }
 
-function consoleOf(depth: number, port: number): object {
-  return depth === 0 ? { port } : { enabled: false };
-}
-
 interface Places {
   readonly state: string;
   readonly trust: string;
   readonly slots: string;
-  readonly console: object;
 }
 
-function daemonOptions({ state, trust, slots, console }: Places): object {
+function daemonOptions({ state, trust, slots }: Places): object {
   return {
     state: { directory: state },
     trust: { directory: trust },
     boot: { directory: { path: slots } },
     reboot: { exit_code: rebootExitCode },
-    console,
     // Everything happens in seconds here.
     children: { poll_active_ms: 250, poll_idle_ms: 1000 },
     // Four ECUs share the cores of one machine.
@@ -176,3 +170,50 @@ function daemonOptions({ state, trust, slots, console }: Places): object {
     ],
   };
 }
+
+/** The main ECU alone serves people, hears the broker, judges by it, and speaks with the receiver. */
+function mainOptions({ project, surroundings, consolePort, collectPort }: FleetOptions): object {
+  return {
+    console: { host: consoleHost, port: consolePort },
+    diagnostics: {
+      ...quickly,
+      kuksa: { address: surroundings.broker },
+      campaigns: [join(project, 'scripts/demo/trip.yml')],
+      upload: { url: surroundings.receiver.href },
+      collect: { enabled: true, host: consoleHost, port: collectPort },
+    },
+    preconditions: {
+      // For all that one request names, before any of them gets it.
+      scope: 'vehicle',
+      start: [
+        {
+          name: 'standing still',
+          when: 'not Vehicle.IsMoving and Vehicle.Speed < 0.1',
+          max_age_ms: patienceMs,
+        },
+        {
+          name: 'parked',
+          when: 'Vehicle.Powertrain.Transmission.SelectedGear == 126 and Vehicle.Chassis.ParkingBrake.IsEngaged',
+          max_age_ms: patienceMs,
+        },
+        {
+          name: '12 V battery',
+          when: 'Vehicle.LowVoltageBattery.CurrentVoltage >= 12',
+          max_age_ms: patienceMs,
+        },
+      ],
+    },
+  };
+}
+
+function childOptions({ collectPort }: FleetOptions): object {
+  return {
+    console: { enabled: false },
+    diagnostics: { ...quickly, upload: { url: `http://${consoleHost}:${collectPort}` } },
+  };
+}
+
+export const consoleHost = '127.0.0.1';
+/** Everything happens in seconds here; busy machines are slow. */
+const quickly = { segment_age_ms: 1000 } as const;
+const patienceMs = 30_000;

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { authority } from '#domain/ecu.ts';
 import { mainOf, type Scene } from './scene.ts';
 
@@ -7,7 +5,7 @@ const defaultAddress = '127.0.0.1:50051';
 
 /** How to go on with the vehicle that runs. */
 export async function tellHints(
-  { directory, ecus, consolePort, releases, server, words }: Scene,
+  { directory, ecus, console, releases, server, surroundings, words }: Scene,
   project: string,
 ): Promise<void> {
   const main = mainOf(ecus);
@@ -19,9 +17,8 @@ export async function tellHints(
   const entry = `{"ecu":[{"ecu_id":"camera","version":"${second.version}","url":"${urlOf(second.version)}"}]}`;
 
   words.chapter('The vehicle keeps running; Ctrl-C switches it off. From another terminal:');
-  const token = (await readFile(join(directory, main.ecuId, 'state/console/local-token'), 'utf8')).trim();
   words.quiet('in a browser, as an operator until the daemon starts anew:');
-  words.line(`http://127.0.0.1:${consolePort}/#token=${token}`);
+  words.line(await console.link());
   words.line();
   words.quiet(`cd ${project}`);
   words.line();
@@ -32,6 +29,11 @@ export async function tellHints(
   words.line(`npx ota update --all --version ${first.version} --url ${urlOf(first.version)} --wait${host}`);
   words.line(`npx ota rollback --ecu main --wait${host}`);
   words.line(`npx ota abort${host}`);
+  words.line();
+  const asked = ` --console ${console.url} --token-file ${console.tokenFile}`;
+  words.line(`npx ota diagnostics status${asked}`);
+  words.line(`npx ota diagnostics tail Vehicle.OTA${asked}`);
+  words.line(`npx ota diagnostics decode --path Vehicle.Speed ${surroundings.received}`);
   words.line();
   words.quiet(
     'scripts/ota does the same without npx, from any directory. Any gRPC client does, for example:',

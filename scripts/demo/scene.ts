@@ -1,8 +1,10 @@
 import type { CliIo } from '#cli/command.ts';
+import type { DemoConsole } from './console.ts';
 import type { DemoEcu } from './fleet.ts';
 import type { ImageServer } from './image-server.ts';
 import type { Releases } from './releases.ts';
 import type { Supervisor } from './supervisor.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Words } from './words.ts';
 
 /** Everything that a chapter of the demo plays with. */
@@ -10,11 +12,12 @@ export interface Scene {
   /** Of this run: has a directory for each ECU. */
   readonly directory: string;
   readonly ecus: readonly DemoEcu[];
-  /** Where the main ECU serves people. */
-  readonly consolePort: number;
   readonly releases: Releases;
   readonly server: ImageServer;
   readonly supervisor: Supervisor;
+  readonly surroundings: Surroundings;
+  /** Of the main ECU. */
+  readonly console: DemoConsole;
   readonly words: Words;
   /** Its signal also fires when a daemon cannot be kept running. */
   readonly io: CliIo;

@@ -6,8 +6,9 @@ import { humanBytes, humanCount, humanDuration } from '#cli/render-units.ts';
 import { authority } from '#domain/ecu.ts';
 import { ensureDashboard } from '../dashboard/build.ts';
 import { Accounts } from './accounts.ts';
+import { DemoConsole } from './console.ts';
 import { DemoError } from './demo-error.ts';
-import { makeFleet, rebootExitCode, vehicleHosts } from './fleet.ts';
+import { consoleHost, makeFleet, rebootExitCode, vehicleHosts } from './fleet.ts';
 import { tellHints } from './hints.ts';
 import { type ImageServer, startImageServer } from './image-server.ts';
 import { runJob, vehicleIsUp } from './job.ts';
@@ -18,6 +19,10 @@ import { buildReleases, type Releases } from './releases.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { mainOf, type Scene } from './scene.ts';
 import { type Restart, Supervisor } from './supervisor.ts';
+import { openSurroundings } from './surroundings.ts';
+import { isParked, showTrip } from './trip.ts';
+import { updateEntries } from './update-entries.ts';
+import { showUploads } from './uploads.ts';
 import { verifySlot } from './verify.ts';
 import { newContents, Words } from './words.ts';
 
@@ -41,7 +46,8 @@ const neededBytes = { full: 2_500_000_000, small: 250_000_000 } as const;
 const imagePort = 50_080;
 
 /** Where the main ECU serves people, if it is free. */
-const consolePortWish = 8081;
+const usualConsolePort = 8081;
+const defaultPort = 50_051;
 
 /** The ECU that is taken back. */
 const rolledBack = 'camera';
@@ -59,14 +65,19 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   );
   if (options.keep) run.keep();
 
+  // Built while releases are made: only the first run does it.
+  const page = ensureDashboard(options.project);
+  page.catch(() => {});
   const releases = await showReleases(options, join(run.path, 'build'), words, io.signal);
   const server = stack.use(await serveReleases(releases));
   words.chapter(
     `A vehicle of four ECUs, each a daemon of its own that runs release ${releases.first.version}`,
   );
   const port = await choosePort(options, words);
-  await ensureDashboard(options.project);
-  const { port: consolePort } = await freePort(['127.0.0.1'], consolePortWish);
+  const surroundings = stack.use(await openSurroundings(options.project, run.path, io.signal));
+  const consolePortWish = options.port === defaultPort ? usualConsolePort : options.port + 100;
+  const { port: consolePort } = await freePort([consoleHost], consolePortWish);
+  const { port: collectPort } = await freePort([consoleHost], options.port + 101);
   const ecus = await makeFleet({
     project: options.project,
     directory: run.path,
@@ -74,6 +85,8 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
     consolePort,
     release: releases.first,
     trustDirectory: releases.trustDirectory,
+    collectPort,
+    surroundings,
     signal: io.signal,
   });
   const restarts: Restart[] = [];
@@ -89,17 +102,28 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   const scene: Scene = {
     directory: run.path,
     ecus,
-    consolePort,
     releases,
     server,
     supervisor,
+    surroundings,
+    console: new DemoConsole(
+      `http://${consoleHost}:${consolePort}`,
+      join(run.path, mainOf(ecus).ecuId, 'state'),
+    ),
     words,
     io: withSignal(io, signal),
   };
   try {
     await showVehicle(scene);
+    await showTrip(scene);
     await showUpdate(scene);
     await showRollback(scene);
+    await showUploads(scene, rolledBack);
+    await page;
+    await scene.console.page(signal);
+    words.line();
+    words.tell('the vehicle on a page, with the token of an operator:');
+    words.line(await scene.console.link());
     if (restarts.some(({ kind }) => kind === 'unexpected')) {
       throw new DemoError('daemon_failed', 'every job was done, but not all daemons kept running');
     }
@@ -164,7 +188,8 @@ async function choosePort(options: DemoOptions, words: Words): Promise<number> {
   return port;
 }
 
-async function showVehicle({ directory, ecus, server, supervisor, words, io }: Scene): Promise<void> {
+async function showVehicle(scene: Scene): Promise<void> {
+  const { directory, ecus, server, supervisor, surroundings, words, io } = scene;
   for (const { daemon } of ecus) supervisor.start(daemon);
   using client = new OtaClient(mainOf(ecus));
   await vehicleIsUp(
@@ -174,10 +199,16 @@ async function showVehicle({ directory, ecus, server, supervisor, words, io }: S
   );
   words.vehicle(ecus, (ecuId) => supervisor.pid(ecuId));
   words.tell(`images are served at ${server.url.href}`);
+  for (const { name, pid } of surroundings.programs) {
+    const where = name === 'broker' ? surroundings.broker : surroundings.receiver.href;
+    const what = name === 'broker' ? 'its signals come from a VSS broker' : 'diagnostics go to a receiver';
+    words.tell(`${what} at ${where} (process ${pid})`);
+  }
   words.quiet(`slots, state and logs lie in ${directory}`);
 }
 
-async function showUpdate({ ecus, releases, server, words, io }: Scene): Promise<void> {
+async function showUpdate(scene: Scene): Promise<void> {
+  const { ecus, releases, server, words, io } = scene;
   const { first, second } = releases;
   const main = mainOf(ecus);
   words.chapter(`One Update request to ${main.ecuId}: all ECUs from ${first.version} to ${second.version}`);
@@ -191,16 +222,7 @@ async function showUpdate({ ecus, releases, server, words, io }: Scene): Promise
     ecuIds: ecus.map(({ ecuId }) => ecuId),
     version: second.version,
   } as const;
-  const entries = ecus.map(({ ecuId }) => ({
-    ecuId,
-    version: second.version,
-    url: new URL(`${second.version}/`, server.url).href,
-    // The server counts by it: all ECUs have one address in common.
-    cookies: JSON.stringify({ ecu: ecuId }),
-    releaseName: '',
-    releaseId: '',
-    imageId: '',
-  }));
+  const entries = updateEntries(scene, second);
   await runJob({ ...job, send: (requestId, call) => client.update({ entries, requestId }, call) }, io);
   words.line();
   words.tell(`updated in ${humanDuration(performance.now() - before)}, restarts included`);
@@ -220,12 +242,15 @@ async function showUpdate({ ecus, releases, server, words, io }: Scene): Promise
   refuseDifferences(verdicts.flatMap(({ differences }) => differences));
 }
 
-async function showRollback({ ecus, releases, server, words, io }: Scene): Promise<void> {
+async function showRollback(scene: Scene): Promise<void> {
+  const { ecus, releases, server, words, io } = scene;
   const { first } = releases;
   const ecu = ecus.find(({ ecuId }) => ecuId === rolledBack);
   if (ecu === undefined) throw new Error(`the vehicle has no ${rolledBack}`);
   const main = mainOf(ecus);
   words.chapter(`Rollback of ${rolledBack}, through its parents`);
+  // The main ECU has just booted and must have heard that the vehicle is still parked.
+  await isParked(scene);
   using client = new OtaClient(main);
   const before = performance.now();
   const servedBefore = server.served(rolledBack).bytes;
