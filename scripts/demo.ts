@@ -6,15 +6,18 @@ import type { CliIo } from '#cli/command.ts';
 import { DemoError } from './demo/demo-error.ts';
 import { type DemoOptions, tellStory } from './demo/story.ts';
 
-// `npm start`, or `npm start -- --once`: a vehicle of four ECUs on this machine is updated, verified and rolled back.
+// `npm start`, or `npm start -- --once`: a vehicle of four ECUs on this machine drives, is updated when it is parked, verified
+// and rolled back, and its diagnostics arrive at a receiver.
 
 const usage = `Usage: npm start [-- options]
 
-Starts a vehicle of four daemons on loopback addresses, updates all of them from release 1.0 to 2.0 with one request,
-compares every slot with the release, and rolls one ECU back. Needs no root. Then the vehicle keeps running.
+Starts a vehicle of four daemons on loopback addresses, with a broker of its signals and a receiver of its diagnostics.
+It drives a recorded trip and refuses an update meanwhile; parked, it is updated from release 1.0 to 2.0 with one request.
+Every slot is compared with the release, one ECU is rolled back, and what was recorded is decoded at the receiver.
+Needs no root. Then the vehicle keeps running.
 
 Options:
-  --once        End after the rollback: exit code 0 when everything is as it should be
+  --once        End by itself: exit code 0 when everything is as it should be
   --port PORT   Where the daemons listen (default 50051; the next free one when it is taken)
   --dir DIR     Where releases and slots are put (default .vehicle; about 2 GB)
   --small       Hundreds of files instead of thousands

@@ -32,7 +32,7 @@ export interface DemoOptions {
   readonly directory: string;
   /** Where the daemons listen, if it is free. */
   readonly port: number;
-  /** Ends after the rollback instead of going on until `signal` fires. */
+  /** Ends by itself instead of going on until `signal` fires. */
   readonly once: boolean;
   readonly small: boolean;
   /** Leaves the run's directory for a look into it. */

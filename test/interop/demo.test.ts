@@ -4,19 +4,19 @@ import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { daemonPids, isAlive, startDemo } from '../support/demo-process.ts';
+import { allPids, daemonPids, isAlive, startDemo } from '../support/demo-process.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
-const lastProcess = /^ +cockpit +127\.0\.0\.3:\d+ +\d+$/m;
+const lastProcess = /^diagnostics go to a receiver .* \(process \d+\)$/m;
 
 /** Daemons end by themselves once their supervisor is gone. */
 async function allGone(pids: readonly number[]): Promise<void> {
-  assert.equal(pids.length, 4);
+  assert.equal(pids.length, 6);
   while (pids.some(isAlive)) await delay(50);
 }
 
-describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
-  it('updates four ECUs, verifies them, rolls one back, and leaves nothing behind', async (t) => {
+describe('npm start', { timeout: 400_000, concurrency: 2 }, () => {
+  it('drives, updates four ECUs when parked, rolls one back, has its diagnostics received, and leaves nothing behind', async (t) => {
     const directory = await scratchDirectory(t);
     // The port that it would take is somebody else's.
     const other = createServer();
@@ -34,8 +34,17 @@ describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
       output,
       /^camera runs 1\.0 from slot_a .*: 1,\d+ entries compared, 0 differences, 0 B down/m,
     );
+    assert.match(output, /^E213: the vehicle is not in a state for this: .*Vehicle\.IsMoving is true/m);
+    assert.match(output, /^the trip: \d+ speeds, up to 5\d\.\d km\/h$/m);
+    assert.match(output, /^a hard braking, from a ring buffer: \d+ accelerations, down to -3\.5 m\/s²$/m);
+    for (const ecu of ['main', 'adas', 'cockpit']) {
+      assert.match(output, new RegExp(`^${ecu}: INITIALIZED, .*UPDATING, SUCCESS; runs 2\\.0$`, 'm'));
+      assert.match(output, new RegExp(`^${ecu} +\\d+ +\\d+$`, 'm'));
+    }
+    assert.match(output, /^camera: .*UPDATING, SUCCESS, ROLLBACKING, SUCCESS; runs 1\.0$/m);
+    assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{20,}$/m);
     assert.match(output, /^Everything is as it should be: 5 reboots, 0 differences/m);
-    assert.deepEqual(daemonPids(output).filter(isAlive), []);
+    assert.deepEqual(allPids(output).filter(isAlive), []);
     assert.deepEqual(await readdir(directory), ['releases-small']);
   });
 
@@ -48,7 +57,7 @@ describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
     assert.equal(await demo.end, 1, demo.output());
     assert.match(demo.output(), /^the daemon of cockpit ended by itself \(SIGKILL\)$/m);
     assert.match(demo.output(), /^demo: /m);
-    await allGone(daemonPids(demo.output()));
+    await allGone(allPids(demo.output()));
   });
 
   it('switches the vehicle off when it is told to stop', async (t) => {
@@ -57,7 +66,7 @@ describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
     await demo.waitFor(lastProcess);
     demo.kill('SIGTERM');
     assert.equal(await demo.end, 143, demo.output());
-    assert.deepEqual(daemonPids(demo.output()).filter(isAlive), []);
+    assert.deepEqual(allPids(demo.output()).filter(isAlive), []);
     assert.deepEqual(await readdir(directory), ['releases-small']);
   });
 
@@ -68,7 +77,7 @@ describe('npm start', { timeout: 150_000, concurrency: 2 }, () => {
     await killed.waitFor(lastProcess);
     killed.kill('SIGKILL');
     await killed.end;
-    await allGone(daemonPids(killed.output()));
+    await allGone(allPids(killed.output()));
     assert.ok((await readdir(directory)).includes(`run-${killed.pid}`));
     const next = startDemo(t, args);
     await next.waitFor(/built by an earlier run/);

@@ -54,7 +54,13 @@ export function startDemo(t: TestContext, args: readonly string[]): DemoProcess 
   };
 }
 
-/** Process ids of the daemons, from the table that the demo prints. */
+/** Process ids of the daemons, from the table that the demo prints, and of the programs around them. */
+export function allPids(output: string): number[] {
+  const around = [...output.matchAll(/^(?:its signals|diagnostics) .* \(process (\d+)\)$/gm)];
+  return [...daemonPids(output), ...around.map(([, pid]) => Number(pid))];
+}
+
+/** Process ids of the daemons alone. */
 export function daemonPids(output: string): number[] {
   return [...output.matchAll(/^ *(?:main|adas|camera|cockpit) +127\.0\.0\.\d:\d+ +(\d+)$/gm)].map(([, pid]) =>
     Number(pid),
