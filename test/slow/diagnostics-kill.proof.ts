@@ -37,7 +37,7 @@ class Life {
   #output = '';
   readonly acknowledged: number[] = [];
   errors = '';
-  /** The one after the last that was acknowledged may be stored as well: the next life goes on behind it. */
+  /** One more than was acknowledged may be stored, in every life: the next one goes on behind it. */
   next = 0;
 
   constructor(argv: (next: number) => readonly string[]) {
@@ -65,7 +65,7 @@ class Life {
     this.#process = undefined;
     const numbers = this.#output.split('\n').slice(0, -1).map(Number).filter(Number.isInteger);
     this.acknowledged.push(...numbers);
-    this.next = Math.max(this.next, (this.acknowledged.at(-1) ?? -1) + 2);
+    this.next = Math.max(this.next + 1, (this.acknowledged.at(-1) ?? -1) + 2);
   }
 
   /** Its output has a line like this by then. */

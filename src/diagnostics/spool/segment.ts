@@ -28,8 +28,8 @@ export interface SpooledSegment {
   readonly origin: SegmentOrigin;
 }
 
-/** More than any header of ours takes. */
-const maxHeaderBytes = 256 * 1024;
+/** What most headers fit into, and more than any of ours takes. */
+const headerBytes = [8 * 1024, 256 * 1024];
 
 export function originOf(metadata: Readonly<Record<string, string>>): SegmentOrigin {
   return {
@@ -43,13 +43,15 @@ export function originOf(metadata: Readonly<Record<string, string>>): SegmentOri
 
 /** Undefined when the file has no header that can be read. Errors: those of the file system. */
 export async function readMetadata(path: string): Promise<Readonly<Record<string, string>> | undefined> {
-  const bytes = await readAtMost(path, maxHeaderBytes);
-  try {
-    return readContainerHeader(bytes ?? Buffer.alloc(0)).metadata;
-  } catch (error) {
-    if (error instanceof MessageError) return undefined;
-    throw error;
+  for (const limit of headerBytes) {
+    const bytes = await readAtMost(path, limit);
+    try {
+      return readContainerHeader(bytes ?? Buffer.alloc(0)).metadata;
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+    }
   }
+  return undefined;
 }
 
 /**

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Spool } from '#diagnostics/spool/spool.ts';
 import { scratchDirectory } from '../../support/scratch-directory.ts';
+import { smallDisk, smallDiskMissing } from '../../support/small-disk.ts';
 import { message, noise, numbersIn, sealedIn, shelfOf } from './spool-contents.ts';
 import { spoolOptions } from './spool-options.ts';
 
@@ -127,31 +128,24 @@ describe('the spool', () => {
   });
 
   it('survives a disk that is really full', {
-    skip: process.geteuid?.() !== 0 && 'needs root to mount a tmpfs',
+    skip: smallDiskMissing(),
   }, async (t) => {
-    const directory = await scratchDirectory(t);
-    const mount = join(directory, 'full');
-    await mkdir(mount);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount]);
-    try {
-      const spool = await Spool.open(
-        spoolOptions(join(mount, 'spool'), { segmentBytes: 8000, memoryBytes: 1000 }),
-      );
-      const acknowledged: number[] = [];
-      for (let n = 0; n < 400; n++) {
-        const text = noise(800);
-        if (await Promise.race([spool.append('bulk', [message(n, text)]), delay(50, false)]))
-          acknowledged.push(n);
-        if (spool.counts.dropped > 3) break;
-      }
-      assert.ok(spool.counts.dropped > 3);
-      await spool[Symbol.asyncDispose]();
-      await using again = await Spool.open(spoolOptions(join(mount, 'spool')));
-      const numbers = await numbersIn(again);
-      for (const n of acknowledged) assert.ok(numbers.includes(n), `${n} was acknowledged and is gone`);
-    } finally {
-      execFileSync('umount', ['-l', mount]);
+    const { path } = await smallDisk(t, 256);
+    const spool = await Spool.open(
+      spoolOptions(join(path, 'spool'), { segmentBytes: 8000, memoryBytes: 1000 }),
+    );
+    const acknowledged: number[] = [];
+    for (let n = 0; n < 400; n++) {
+      const text = noise(800);
+      if (await Promise.race([spool.append('bulk', [message(n, text)]), delay(50, false)]))
+        acknowledged.push(n);
+      if (spool.counts.dropped > 3) break;
     }
+    assert.ok(spool.counts.dropped > 3);
+    await spool[Symbol.asyncDispose]();
+    await using again = await Spool.open(spoolOptions(join(path, 'spool')));
+    const numbers = await numbersIn(again);
+    for (const n of acknowledged) assert.ok(numbers.includes(n), `${n} was acknowledged and is gone`);
   });
 
   it('loses nothing that it acknowledged, and stores nothing twice, whenever it is killed', async (t) => {

@@ -1,120 +1,15 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { Spool, type SpoolOptions } from '#diagnostics/spool/spool.ts';
-import { UploadState } from '#diagnostics/upload/upload-state.ts';
-import { Uploader, type UploaderOptions } from '#diagnostics/upload/uploader.ts';
-import { PutClient } from '#net/put-client.ts';
-import { createReceiver } from '../../../scripts/diagnostics-receiver/receiver.ts';
-import { scratchDirectory } from '../../support/scratch-directory.ts';
-import { numbersOf, sealedIn, shelfOf } from '../spool/spool-contents.ts';
-import { rightClock, spoolOptions } from '../spool/spool-options.ts';
-
-/** A spool, the reference receiver, and in front of it a server that may do worse than answer. */
-class World {
-  readonly directory: string;
-  readonly spool: Spool;
-  readonly url: URL;
-  /** What the front does with a request; the default passes it on to the receiver. */
-  front: (pass: () => void, ...args: Parameters<RequestListener>) => void = (pass) => pass();
-  requests = 0;
-
-  private constructor(directory: string, spool: Spool, url: URL) {
-    this.directory = directory;
-    this.spool = spool;
-    this.url = url;
-  }
-
-  static async create(t: TestContext, change: Partial<SpoolOptions> = {}, maxBytes = 1e6): Promise<World> {
-    const directory = await scratchDirectory(t);
-    const spool = await Spool.open(spoolOptions(join(directory, 'spool'), change));
-    const receiver = createReceiver({ directory: join(directory, 'received'), maxBytes, token: '' });
-    let self: World | undefined;
-    const server: Server = createServer((request, response) => {
-      const pass = (): void => void receiver.emit('request', request, response);
-      if (self === undefined) return;
-      self.requests++;
-      self.front(pass, request, response);
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const { port } = server.address() as AddressInfo;
-    self = new World(directory, spool, new URL(`http://127.0.0.1:${port}/in`));
-    t.after(() => spool[Symbol.asyncDispose]());
-    return self;
-  }
-
-  async fill(count: number): Promise<void> {
-    for (let n = 0; n < count; n++) {
-      const value = {
-        item: { string: `${n}-${createHash('sha512').update(String(n)).digest('hex').repeat(3)}` },
-      };
-      const record = { signal_identifier: `S${n}`, ts: BigInt(n), value };
-      await this.spool.append('normal', [{ item: { SpecifiedTimeStampedRecord: record } }]);
-    }
-    await this.spool.seal();
-  }
-
-  /** Uploads until the spool is empty, or `until` says so. */
-  async upload(
-    change: Partial<UploaderOptions> = {},
-    until = (): boolean => sealedIn(this.spool).length === 0,
-  ): Promise<Uploader['counts']> {
-    await using client = new PutClient({
-      tls: {},
-      connectTimeoutMs: 500,
-      idleTimeoutMs: 300,
-      bytesPerSecond: 0,
-    });
-    const clock = change.clock ?? rightClock;
-    const state = await UploadState.open(join(this.directory, 'upload-state'), this.url.href, clock);
-    await using uploader = new Uploader({
-      shelves: () => [{ vehicleId: 'vehicle-1', shelf: shelfOf(this.spool) }],
-      onSealed: (listener) => this.spool.onSealed(listener),
-      url: this.url,
-      method: 'PUT',
-      contentType: 'application/avro',
-      send: (...args) => client.send(...args),
-      token: async () => '',
-      credentials: async () => '',
-      gate: () => undefined,
-      gateMs: 10,
-      breaker: { baseMs: 2, maxMs: 10, random: Math.random },
-      longWaitMs: 20,
-      dailyBytes: 0,
-      state,
-      clock,
-      log: { info() {}, warn() {}, error() {} },
-      ...change,
-    });
-    const end = performance.now() + 15_000;
-    while (!until() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(performance.now() < end, `not done in time: ${JSON.stringify(uploader.counts)}`);
-    return uploader.counts;
-  }
-
-  /** Numbers of the messages that arrived, over all files. */
-  async received(): Promise<number[]> {
-    const folder = join(this.directory, 'received/vehicle-1');
-    const numbers: number[] = [];
-    for (const name of await readdir(folder)) numbers.push(...numbersOf(await readFile(join(folder, name))));
-    return numbers.toSorted((a, b) => a - b);
-  }
-}
+import { describe, it } from 'node:test';
+import { sealedIn } from '../spool/spool-contents.ts';
+import { UploadWorld } from './upload-world.ts';
 
 const all = (count: number): number[] => [...Array(count).keys()];
 
 describe('the uploader', () => {
   it('sends every segment once, and forgets it only then', async (t) => {
-    const world = await World.create(t, { segmentBytes: 2000 });
+    const world = await UploadWorld.create(t, { segmentBytes: 2000 });
     await world.fill(30);
     const segments = sealedIn(world.spool).length;
     assert.ok(segments > 3);
@@ -126,7 +21,7 @@ describe('the uploader', () => {
   });
 
   it('stores one copy, whatever the way to the receiver does', async (t) => {
-    const world = await World.create(t, { segmentBytes: 1500 });
+    const world = await UploadWorld.create(t, { segmentBytes: 1500 });
     await world.fill(20);
     let n = 0;
     world.front = (pass, request, response) => {
@@ -164,7 +59,7 @@ describe('the uploader', () => {
   });
 
   it('splits what is too large for the receiver, and loses nothing', async (t) => {
-    const world = await World.create(t, {}, 3000);
+    const world = await UploadWorld.create(t, {}, 3000);
     await world.fill(40);
     assert.equal(sealedIn(world.spool).length, 1);
     await world.upload();
@@ -173,7 +68,7 @@ describe('the uploader', () => {
   });
 
   it('puts aside what will never be taken, and goes on with the rest', async (t) => {
-    const world = await World.create(t, { segmentBytes: 1500 });
+    const world = await UploadWorld.create(t, { segmentBytes: 1500 });
     await world.fill(12);
     const [bad] = sealedIn(world.spool);
     world.front = (pass, request, response) => {
@@ -193,7 +88,7 @@ describe('the uploader', () => {
   });
 
   it('reads its token anew when it is refused, and never tells it', async (t) => {
-    const world = await World.create(t);
+    const world = await UploadWorld.create(t);
     await world.fill(3);
     const file = join(world.directory, 'token');
     await writeFile(file, 'old-secret');
@@ -217,7 +112,7 @@ describe('the uploader', () => {
   });
 
   it('keeps quiet while the gate is closed, and over the daily limit', async (t) => {
-    const world = await World.create(t, { segmentBytes: 1500 });
+    const world = await UploadWorld.create(t, { segmentBytes: 1500 });
     await world.fill(10);
     let open = false;
     let asked = 0;
@@ -236,7 +131,7 @@ describe('the uploader', () => {
   });
 
   it('waits long for a wrong address, and keeps everything', async (t) => {
-    const world = await World.create(t);
+    const world = await UploadWorld.create(t);
     await world.fill(2);
     world.front = (_, __, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
     const { waiting } = await world.upload({ longWaitMs: 60_000 }, () => world.requests > 0);
