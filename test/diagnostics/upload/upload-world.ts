@@ -24,7 +24,7 @@ import { rightClock, spoolOptions } from '../spool/spool-options.ts';
 /** A certificate that signs itself, and its key: PEM. */
 export function tlsIdentity(name: string): { readonly pem: string; readonly key: string } {
   const { pem, key } = makeRoot(name, { keyUsage: ['digitalSignature', 'keyCertSign'] });
-  return { pem, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+  return { pem, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) };
 }
 
 /** A spool, the reference receiver, and in front of it a server that may do worse than answer. */
