@@ -35,8 +35,6 @@ export class UploadWorld {
   /** What the front does with a request; the default passes it on to the receiver. */
   front: (pass: () => void, ...args: Parameters<RequestListener>) => void = (pass) => pass();
   requests = 0;
-  /** Answers that say that a segment is too large. */
-  refusals = 0;
 
   private constructor(directory: string, spool: Spool, url: URL) {
     this.directory = directory;
@@ -57,9 +55,6 @@ export class UploadWorld {
       const pass = (): void => void receiver.emit('request', request, response);
       if (self === undefined) return;
       self.requests++;
-      response.on('finish', () => {
-        if (self !== undefined && response.statusCode === 413) self.refusals++;
-      });
       self.front(pass, request, response);
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
