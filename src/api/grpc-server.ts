@@ -8,9 +8,12 @@ import { OtaClientService } from '#gen/otaclient_v2_pb.ts';
 import { CallGate } from './call-gate.ts';
 import { defaultMaxMessageBytes } from './grpc-methods.ts';
 import { HealthService } from './health-service.ts';
+import { ecuMethods } from './inspection/ecu-service.ts';
+import type { VehicleInspection } from './inspection/vehicle-inspection.ts';
 import { otaClientMethods } from './otaclient-service.ts';
 import { addReflection } from './reflection.ts';
 import { ServerError, type ServerErrorCode } from './server-error.ts';
+import type { UnaryMethod } from './unary-method.ts';
 
 export interface GrpcServerOptions {
   /** An IP literal of this machine. */
@@ -19,6 +22,8 @@ export interface GrpcServerOptions {
   readonly port: number;
   readonly ownId: EcuId;
   readonly log: Log;
+  /** What else ECUs of our make are told; absent, and they are told nothing. */
+  readonly inspection?: VehicleInspection;
   /** Largest message taken or sent, in bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** Whether tools may ask what is served. Default true. */
@@ -53,7 +58,8 @@ export async function startGrpcServer(vehicle: Vehicle, options: GrpcServerOptio
     log,
     defaultBudgetMs: options.defaultBudgetMs ?? 10_000,
   };
-  addMethods(server, vehicle, ownId, context);
+  addMethods(server, otaClientMethods(vehicle, ownId, context));
+  if (options.inspection !== undefined) addMethods(server, ecuMethods(options.inspection, context));
   const health = new HealthService([OtaClientService.typeName]);
   health.addTo(server);
   if (reflection) addReflection(server);
@@ -67,13 +73,7 @@ export async function startGrpcServer(vehicle: Vehicle, options: GrpcServerOptio
   };
 }
 
-function addMethods(
-  server: Server,
-  vehicle: Vehicle,
-  ownId: EcuId,
-  context: Parameters<typeof otaClientMethods>[2],
-): void {
-  const methods = otaClientMethods(vehicle, ownId, context);
+function addMethods(server: Server, methods: readonly UnaryMethod[]): void {
   server.addService(
     Object.fromEntries(methods.map(({ definition }) => [definition.path, definition])),
     Object.fromEntries(methods.map(({ definition, handler }) => [definition.path, handler])),

@@ -82,6 +82,15 @@ export class RemoteEcu implements ChildEcu, Disposable {
     return reportFromWire(await this.#call(OtaClientService.method.status, wire, call, this.#maxReportBytes));
   }
 
+  /** Asks what OtaClientV2 cannot tell. */
+  ask<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+    call: CallContext,
+  ): Promise<MessageShape<O>> {
+    return this.#call(method, request, call, maxAnswerBytes);
+  }
+
   /** Ends the connection once calls under way have ended. */
   [Symbol.dispose](): void {
     this.#connection.retire();

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { startGrpcServer } from '#api/grpc-server.ts';
+import { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
@@ -12,6 +13,7 @@ import { awaitChildren } from '#ecu/await-children.ts';
 import { keepChronicle } from '#ecu/events/chronicle.ts';
 import { JournaledVehicle } from '#ecu/events/journaled-vehicle.ts';
 import { Orchestrator } from '#ecu/orchestrator.ts';
+import { OwnPlanner } from '#ecu/own-planner.ts';
 import { RequestsUnderWay } from '#ecu/requests-under-way.ts';
 import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
@@ -91,7 +93,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const { rebootWaitLimitMs, requestTimeoutMs } = options.children;
     const underWay = new RequestsUnderWay();
     const reboot = createReboot(options.reboot, log, () => ended.resolve(options.reboot.exitCode));
-    const { local, begin, isAlive, blackBoxes } = await openLocalEcu(stack, {
+    const { local, begin, isAlive, blackBoxes, judgedBoxes } = await openLocalEcu(stack, {
       config,
       otaclientVersion: await ownVersion(),
       log,
@@ -135,6 +137,9 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       ...(config.problem === undefined ? {} : { refusal: configurationFailure(config.problem.message) }),
     });
     const vehicle = new JournaledVehicle(orchestrator, journal);
+    const planner = new OwnPlanner({ config, local, clientVersion: await ownVersion(), log });
+    const own = { plan: planner.plan.bind(planner), blackBoxes: judgedBoxes };
+    const inspection = new VehicleInspection({ own, children, store });
     const server = stack.use(
       await startGrpcServer(vehicle, {
         host: listen.host,
@@ -143,6 +148,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
         log,
         maxMessageBytes: options.limits.messageBytes,
         reflection: options.allow.reflection,
+        inspection,
       }),
     );
     log.info({ host: listen.host, port: server.port, files: config.files }, 'listening');
@@ -158,7 +164,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
       blackBoxes,
       log,
     );
-    await openConsole(stack, { config, store, vehicle, journal, signals, diagnostics, log });
+    await openConsole(stack, { config, store, vehicle, inspection, journal, signals, diagnostics, log });
     sources.start();
     const exitCode = await ended.promise;
     manager.stopping();

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { startConsoleServer } from '#api/console/console-server.ts';
 import { ConsoleServerError } from '#api/console/console-server-error.ts';
 import { writeLocalToken } from '#api/console/local-token.ts';
+import type { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
 import type { LoadedConfig } from '#config/load.ts';
 
 import { pageRoute } from '#dashboard/page-route.ts';
@@ -17,10 +18,13 @@ import type { StatusStore } from '#ecu/status-store.ts';
 /** What `npm run dashboard` builds; a package has it in the same place. */
 const pageDirectory = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
 
+import { configurationFailure } from './open-local-ecu.ts';
+
 export interface ConsoleWiring {
   readonly config: LoadedConfig;
   readonly store: StatusStore;
   readonly vehicle: Vehicle;
+  readonly inspection: VehicleInspection;
   readonly journal: EventJournal;
   readonly signals: SignalStore;
   readonly diagnostics: DiagnosticsPipeline | undefined;
@@ -29,7 +33,7 @@ export interface ConsoleWiring {
 
 /** Serves people, and puts that on `stack`. A console that cannot be served costs the console, never an update. */
 export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWiring): Promise<void> {
-  const { config, store, vehicle, journal, signals, log } = wiring;
+  const { config, store, vehicle, inspection, journal, signals, log } = wiring;
   const { ecuInfo, options } = config;
   if (!options.console.enabled) return;
   const localToken = await localTokenIn(options.state.directory, log);
@@ -49,6 +53,9 @@ export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWi
               options: options.console,
               store,
               vehicle,
+              inspection,
+              refusal:
+                config.problem === undefined ? undefined : configurationFailure(config.problem.message),
               journal,
               signals,
               diagnostics: () => wiring.diagnostics?.status(),

@@ -12,6 +12,7 @@ import type { Log } from '#domain/log.ts';
 import { BrokenEcu } from '#ecu/broken-ecu.ts';
 import type { LocalEcu } from '#ecu/ecu.ts';
 import { MachineEcu } from '#ecu/local-ecu.ts';
+import type { JudgedBox } from '#ecu/own-inspection.ts';
 import { takeInstanceLock } from '#host/instance-lock.ts';
 import { resetPlaces } from '#host/last-reset.ts';
 import { kernelBootId, systemCourse } from '#host/system-state.ts';
@@ -27,6 +28,7 @@ import type { Gate } from '#update/gate.ts';
 import { FirstBoot } from '#update/health/first-boot.ts';
 import type { SignalProbe } from '#update/health/probe.ts';
 import { Journal } from '#update/journal.ts';
+import { isSameRelease, Quarantine } from '#update/quarantine.ts';
 import { Returns } from '#update/returns.ts';
 import { BackCarrier } from '#update/rollback/back-carrier.ts';
 import type { UpdateSteps } from '#update/steps.ts';
@@ -55,6 +57,8 @@ export interface OpenedEcu {
   readonly isAlive: () => boolean;
   /** The black boxes that the running release keeps, oldest first. */
   readonly blackBoxes: () => Promise<readonly BlackBox[]>;
+  /** The same, with whether the releases that they tell of are still quarantined. */
+  readonly judgedBoxes: () => Promise<readonly JudgedBox[]>;
 }
 
 /**
@@ -68,7 +72,13 @@ export async function openLocalEcu(stack: AsyncDisposableStack, wiring: LocalEcu
   const broken = (failure: OtaFailure): OpenedEcu => {
     log.error({ err: failure }, 'this ECU takes no updates');
     const local = new BrokenEcu(ecuId, otaclientVersion, failure);
-    return { local, begin: () => {}, isAlive: () => true, blackBoxes: async () => [] };
+    return {
+      local,
+      begin: () => {},
+      isAlive: () => true,
+      blackBoxes: async () => [],
+      judgedBoxes: async () => [],
+    };
   };
   if (config.problem !== undefined) return broken(configurationFailure(config.problem.message));
   const state = config.options.state.directory;
@@ -164,11 +174,19 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
     }),
   );
   logStatus(ecu, actor, wiring);
+  const blackBoxes = async () => (await slots.withArchive('current', 'read', readBlackBoxes)).boxes;
   return {
     local: ecu,
     begin: () => actor.start(),
     isAlive: () => actor.isAlive,
-    blackBoxes: async () => (await slots.withArchive('current', 'read', readBlackBoxes)).boxes,
+    blackBoxes,
+    judgedBoxes: async () => {
+      const { releases } = await new Quarantine(slots).list();
+      return (await blackBoxes()).map((box) => {
+        const { version, image_digest: imageDigest } = box.left;
+        return { box, quarantined: releases.some((one) => isSameRelease(one, { version, imageDigest })) };
+      });
+    },
   };
 }
 

@@ -1,22 +1,15 @@
 import { readSlots } from '#boot/open-slots.ts';
-import type { StandbyTree } from '#boot/slots.ts';
 import { loadConfig } from '#config/load.ts';
 import { defaultWorkerCount } from '#host/worker-crew.ts';
-import type { HttpTuning } from '#net/http-tuning.ts';
 import { defaultTuning } from '#net/http-tuning.ts';
+import type { PlanSetting } from '#update/plan-release.ts';
 import type { CliIo } from './command.ts';
 import { UsageError } from './command.ts';
 import type { SettingValues } from './plan-options.ts';
 import { warningsTo } from './warnings.ts';
 
-/** What a plan is made for: the slots of an ECU, and how it would get and check an image. */
-export interface PlanSetting {
-  readonly tree: StandbyTree;
-  readonly trustDirectory: string;
-  readonly tuning: HttpTuning;
-  readonly proxy: URL | undefined;
-  readonly workers: number;
-}
+/** What the image server is told. */
+const clientVersion = 'cli';
 
 /**
  * What was opened to look at the slots (mounts) is put on `stack`.
@@ -42,6 +35,7 @@ export async function planSetting(
     tuning: defaultTuning,
     proxy: undefined,
     workers: defaultWorkerCount(),
+    clientVersion,
   };
 }
 
@@ -70,5 +64,6 @@ async function configuredSetting(
     tuning: { ...defaultTuning, ...download },
     proxy: proxyUrl === undefined ? undefined : new URL(proxyUrl),
     workers: options.workers.count === 0 ? defaultWorkerCount() : options.workers.count,
+    clientVersion,
   };
 }

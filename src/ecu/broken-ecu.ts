@@ -30,6 +30,10 @@ export class BrokenEcu implements LocalEcu {
     return refused(this.id, this.#failure);
   }
 
+  refusalNow(): OtaFailure {
+    return this.#failure;
+  }
+
   clientUpdate(): EcuAnswer {
     return refused(this.id, this.#failure);
   }

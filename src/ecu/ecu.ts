@@ -1,5 +1,5 @@
 import type { EcuId } from '#domain/ecu.ts';
-import type { FailureType } from '#domain/failure.ts';
+import type { FailureType, OtaFailure } from '#domain/failure.ts';
 import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { EcuStatus } from '#domain/status.ts';
 
@@ -79,6 +79,8 @@ export interface LocalEcu {
   readonly id: EcuId;
   update(entry: UpdateRequestEntry, requestId: string): EcuAnswer;
   clientUpdate(entry: UpdateRequestEntry, requestId: string): EcuAnswer;
+  /** Why an update would be refused at this moment, whatever it is to; undefined when it would not. */
+  refusalNow(): OtaFailure | undefined;
   rollback(requestId: string): Promise<EcuAnswer>;
   /** Resolves when the job has stopped, or cannot be stopped any more. */
   abort(requestId: string): Promise<EcuAnswer>;

@@ -50,6 +50,11 @@ export class MachineEcu implements LocalEcu, Disposable {
     return this.#send({ type: 'UPDATE', request });
   }
 
+  refusalNow(): OtaFailure | undefined {
+    const { actor } = this.#parts;
+    return actor.isAtRest ? this.#refusedByVehicle() : new OtaFailure('busy', actor.doing);
+  }
+
   clientUpdate(_entry: UpdateRequestEntry, _requestId: string): EcuAnswer {
     const why = 'its client comes with the release';
     return refused(this.id, new OtaFailure('client_update_unsupported', why));

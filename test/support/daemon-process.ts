@@ -26,6 +26,8 @@ export interface DaemonSetting {
   readonly options?: string;
   /** Replaces the section `boot` of the options: YAML in one line. */
   readonly boot?: string;
+  /** Where the trusted certificates are, if not in `trust/`. */
+  readonly trust?: string;
   /** Where the daemon keeps its state, if not in `state/`. */
   readonly state?: string;
 }
@@ -75,7 +77,7 @@ export class DaemonProcess {
       join(directory, 'ota.yml'),
       `listen: { host: 127.0.0.1, port: ${port} }
 state: { directory: ${setting.state ?? join(directory, 'state')} }
-trust: { directory: ${directory}/trust }
+trust: { directory: ${setting.trust ?? join(directory, 'trust')} }
 boot: ${boot}
 reboot: { exit_code: ${rebootExitCode} }
 ${options}`,

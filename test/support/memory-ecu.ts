@@ -29,6 +29,10 @@ export class MemoryEcu implements LocalEcu {
     return this.#accepted();
   }
 
+  refusalNow(): OtaFailure | undefined {
+    return this.refusal;
+  }
+
   clientUpdate(entry: UpdateRequestEntry, requestId: string): EcuAnswer {
     this.asked.push(`clientUpdate ${entry.version} ${requestId}`);
     return { ecuId: this.id, result: 'RECOVERABLE', message: 'not supported' };

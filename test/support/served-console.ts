@@ -7,6 +7,7 @@ import {
 } from '@connectrpc/connect-node';
 import { assembleConsole, type ConsoleParts } from '#api/console/assemble.ts';
 import { startConsoleServer } from '#api/console/console-server.ts';
+import { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
 import { parseOptions } from '#config/options.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
 import { keepChronicle } from '#ecu/events/chronicle.ts';
@@ -46,6 +47,10 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
   const orchestrator = new Orchestrator({ local, children: [], store, log, childRequestTimeoutMs: 8000 });
   const vehicle = new JournaledVehicle(orchestrator, journal);
   const signals = new SignalStore();
+  const plan = () =>
+    Promise.resolve({ plan: undefined, durationMs: undefined, refusals: [], unknownReason: 'no slots' });
+  const own = { plan, blackBoxes: () => Promise.resolve([]) };
+  const inspection = new VehicleInspection({ own, children: [], store });
   const ending = new AbortController();
   const stack = new DisposableStack();
   stack.defer(store.follow(local));
@@ -60,6 +65,8 @@ export async function servedConsole(t: TestContext, setting: ServedConsoleOption
             options,
             store,
             vehicle,
+            inspection,
+            refusal: undefined,
             journal,
             signals,
             diagnostics: () => undefined,

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
+import type { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
 import type { DaemonOptions } from '#config/options.ts';
 import type { DiagnosticsStatus } from '#diagnostics/diagnostics-status.ts';
 import type { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import type { OtaFailure } from '#domain/failure.ts';
 import type { Log } from '#domain/log.ts';
 import type { Vehicle } from '#ecu/ecu.ts';
 import type { EventJournal } from '#ecu/events/event-journal.ts';
@@ -12,6 +14,7 @@ import { actionMethods } from './action-methods.ts';
 import { consoleApp, type PageHandler } from './console-app.ts';
 import { eventMethods } from './event-methods.ts';
 import type { ConsoleHandler } from './exchange.ts';
+import { inspectionMethods } from './inspection-methods.ts';
 import { plainRoutes } from './plain-routes.ts';
 import { RequestCounts } from './request-counts.ts';
 import { RpcRoutes } from './rpc-routes.ts';
@@ -26,6 +29,9 @@ export interface ConsoleParts {
   readonly store: StatusStore;
   /** What takes requests. */
   readonly vehicle: Vehicle;
+  readonly inspection: VehicleInspection;
+  /** Why this ECU takes no requests at all. */
+  readonly refusal: OtaFailure | undefined;
   readonly journal: EventJournal;
   readonly signals: SignalStore;
   /** Undefined when diagnostics are off. */
@@ -47,7 +53,7 @@ const deniedPerSecond = 1;
 /** Everything that answers people; `stack` lets go of it. */
 export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): ConsoleHandler {
   const { options, store, vehicle, journal, vehicleId, localToken, log, ending, page } = parts;
-  const { signals, diagnostics } = parts;
+  const { signals, diagnostics, inspection, refusal } = parts;
   const { heartbeatMs } = options;
   const denied = new RequestRate(deniedPerSecond);
   const deny = (caller: string, text: string, details: Readonly<Record<string, string>>): void => {
@@ -67,6 +73,7 @@ export function assembleConsole(parts: ConsoleParts, stack: DisposableStack): Co
     service: {
       ...vehicleMethods({ feed, gate, heartbeatMs }),
       ...actionMethods(vehicle),
+      ...inspectionMethods({ inspection, refusal, ownId: store.ownId }),
       ...eventMethods({ journal, gate, heartbeatMs }),
       ...signalMethods({ signals, diagnostics, gate, heartbeatMs }),
     },

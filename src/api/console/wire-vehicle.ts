@@ -51,6 +51,7 @@ function statusToWire(status: NonNullable<Registered['status']>) {
             code: /^E\d{3}/.exec(failure.reason)?.[0] ?? '',
             reason: failure.reason,
             traceback: failure.traceback,
+            blackBoxId: blackBoxIn(failure.reason),
           },
         }),
   };
@@ -80,4 +81,9 @@ function progressToWire({ progress, percent, bytesPerSecond, remainingMs }: Outl
 
 function workToWire({ files, bytes, elapsedMs }: WorkDone) {
   return { files: countToWire(files), bytes: countToWire(bytes), elapsed: millisToWire(elapsedMs) };
+}
+
+/** Reasons name the black box in words, which existing peers pass on too. */
+function blackBoxIn(reason: string): string {
+  return /\(black box ([\dA-Za-z-]{1,64})\)/.exec(reason)?.[1] ?? '';
 }
