@@ -5,6 +5,7 @@ import { doubtfulSignals } from '#diagnostics/preconditions/doubtful-signals.ts'
 import { authority } from '#domain/ecu.ts';
 import type { BootCheck } from './boot-check.ts';
 import { checkBoot } from './boot-check.ts';
+import { checkSources, type SourceCheck } from './check-sources.ts';
 
 interface ConfigCheckOptions {
   readonly ecuInfoPath?: string | undefined;
@@ -21,7 +22,7 @@ interface ConfigCheckOptions {
 
 /** A problem of the configuration, or of the machine that it is for. */
 type Problem = Omit<ConfigProblem, 'code'> & {
-  readonly code: ConfigProblem['code'] | 'boot_unusable' | 'signal_unknown';
+  readonly code: ConfigProblem['code'] | 'boot_unusable' | 'signal_unknown' | 'source_unusable';
 };
 
 /**
@@ -33,17 +34,20 @@ export async function runConfigCheck(check: ConfigCheckOptions): Promise<number>
   const { ecuInfoPath, optionsPath, env, cwd = process.cwd() } = check;
   const config = await loadConfig({ ecuInfoPath, optionsPath, env, cwd });
   // With a broken file there are only defaults, which say nothing about this ECU.
-  const boot = check.filesOnly === true || config.problem !== undefined ? undefined : await checkBoot(config);
+  const isOfMachine = check.filesOnly !== true && config.problem === undefined;
+  const boot = isOfMachine ? await checkBoot(config) : undefined;
+  const sources = isOfMachine ? await checkSources(config) : undefined;
   const problems: Problem[] = [
     ...(config.problem?.problems ?? []),
     ...config.unknown,
     ...bootProblems(config, boot),
     ...signalProblems(config),
+    ...sourceProblems(config, sources),
   ];
   if (check.json) {
     check.stdout.write(`${JSON.stringify(asJson(config, boot, problems))}\n`);
   } else {
-    check.stdout.write(asText(config, boot));
+    check.stdout.write(asText(config, boot, sources));
     for (const problem of problems) check.stderr.write(`${formatProblem(problem)}\n`);
     const many = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
     if (problems.length > 0) check.stderr.write(`${many} found\n`);
@@ -75,7 +79,19 @@ function signalProblems(config: LoadedConfig): readonly Problem[] {
   }));
 }
 
-function asText(config: LoadedConfig, boot: BootCheck | undefined): string {
+/** The daemon goes on without such a source, and its status says so. */
+function sourceProblems(config: LoadedConfig, sources: SourceCheck | undefined): readonly Problem[] {
+  const file = config.files.options ?? 'environment';
+  return (sources?.problems ?? []).map((problem) => ({
+    code: 'source_unusable',
+    file,
+    line: undefined,
+    column: undefined,
+    ...problem,
+  }));
+}
+
+function asText(config: LoadedConfig, boot: BootCheck | undefined, sources: SourceCheck | undefined): string {
   const { ecuInfo, files, listen, set } = config;
   const lines = [
     ['ecu_info', files.ecuInfo ?? 'not found'],
@@ -85,6 +101,8 @@ function asText(config: LoadedConfig, boot: BootCheck | undefined): string {
     ['  campaign', ecuInfo.availableEcuIds.join(', ')],
     ...ecuInfo.secondaries.map((child) => ['  child', `${child.ecuId} at ${authority(child)}`]),
     ...(boot === undefined ? [] : bootLines(boot)),
+    ...(sources === undefined || sources.lines.length === 0 ? [] : [['sources of signals', '']]),
+    ...(sources?.lines ?? []).map(([name, text]) => [`  ${name}`, text]),
     ['options', files.options ?? 'no file, defaults'],
     ...set.map((option) => [`  ${option.name}`, `${option.value} from ${option.from}`]),
   ];

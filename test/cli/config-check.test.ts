@@ -129,4 +129,31 @@ describe('ota config check', () => {
     assert.equal(code, 0);
     assert.doesNotMatch(out, /boot control/);
   });
+
+  it('looks at the files of sources of signals, and reads a drive whole', async () => {
+    const drive = 'time,path,value\n0,Vehicle.Speed,1\n2.5,Vehicle.Speed,2\n';
+    const options = `diagnostics:
+  kuksa: { address: "127.0.0.1:1", token_file: ${join(cwd, 'token')} }
+  replay: { file: ${join(cwd, 'drive.csv')} }
+`;
+    const files = { 'ecu_info.yml': good, 'ota.yml': options, token: 'a.secret.token\n', 'drive.csv': drive };
+    const fine = await run(files);
+    assert.equal(fine.err, '');
+    assert.match(fine.out, /diagnostics\.kuksa +127\.0\.0\.1:1, not encrypted, with a token/);
+    assert.match(fine.out, /diagnostics\.replay\.file +2 values of 1 signals, 2\.5 s/);
+    assert.doesNotMatch(fine.out, /secret/);
+    const bad = await run({
+      ...files,
+      token: 'a.secret token',
+      'drive.csv': `${drive}3,Vehicle.Speed,fast\n`,
+    });
+    assert.equal(bad.code, 1);
+    assert.match(bad.err, /diagnostics\.kuksa cannot be used: .*token is to hold one token and nothing else/);
+    assert.match(
+      bad.err,
+      /diagnostics\.replay\.file cannot be used: .*drive\.csv, line 4: "fast" is no double/,
+    );
+    assert.doesNotMatch(bad.err, /secret/);
+    assert.equal((await run(files, {}, false, true)).err, '');
+  });
 });
