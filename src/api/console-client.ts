@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import http from 'node:http';
+import type { Agent } from 'node:http';
 import https from 'node:https';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client, Interceptor } from '@connectrpc/connect';
@@ -7,6 +7,7 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import type { CallContext } from '#ecu/ecu.ts';
 import { ConsoleService } from '#gen/ota/console/v1/console_pb.ts';
+import { nodeHttp } from '#host/node-http.ts';
 import { consoleErrorFrom } from './console-call-error.ts';
 import { ConsoleError } from './console-error.ts';
 
@@ -49,7 +50,7 @@ const silenceMs = 45_000;
 export class ConsoleClient {
   readonly url: string;
   readonly #hasToken: boolean;
-  readonly #agent: http.Agent;
+  readonly #agent: Agent;
   readonly #client: Client<typeof ConsoleService>;
 
   constructor(address: ConsoleAddress) {
@@ -64,7 +65,7 @@ export class ConsoleClient {
     };
     this.#agent = url.startsWith('https:')
       ? new https.Agent({ keepAlive: true, ...tls })
-      : new http.Agent({ keepAlive: true });
+      : new nodeHttp.Agent({ keepAlive: true });
     this.#client = createClient(
       ConsoleService,
       createConnectTransport({

@@ -1,9 +1,9 @@
-import { createServer as createHttp1 } from 'node:http';
 import { createServer as createHttp2, createSecureServer, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { DaemonOptions } from '#config/options.ts';
 import { authority } from '#domain/ecu.ts';
 import type { Log } from '#domain/log.ts';
+import { nodeHttp } from '#host/node-http.ts';
 import { ConsoleServerError, type ConsoleServerErrorCode } from './console-server-error.ts';
 import { readTls, type TlsMaterial } from './console-tls.ts';
 import type { ConsoleHandler } from './exchange.ts';
@@ -100,7 +100,7 @@ function acceptor(
       secure.emit('connection', socket);
     };
   }
-  const http1 = createHttp1(
+  const http1 = nodeHttp.createServer(
     {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: firstBytesMs,

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions, type Server as TlsServer } from 'node:https';
 import { join } from 'node:path';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
+import { nodeHttp } from '#host/node-http.ts';
 import { AccessList } from './access-list.ts';
 import { Collector } from './collector.ts';
 import { segmentListener } from './segment-listener.ts';
@@ -53,7 +54,7 @@ export async function openCollector(
   const files = tlsFiles(collect);
   const server: Server | TlsServer =
     files === undefined
-      ? createServer(timeouts, listener)
+      ? nodeHttp.createServer(timeouts, listener)
       : createTlsServer(
           { ...timeouts, requestCert: files.ca !== undefined, rejectUnauthorized: true },
           listener,
