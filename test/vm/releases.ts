@@ -103,7 +103,7 @@ export async function releaseTree(
   await installAgent(root);
   const tree = new ReleaseTree(root);
   await tree.put('etc/vehicle-release', `${name}\n`);
-  // An emulated machine on a busy host takes minutes to find its own disk.
+  // No unit is at fault when an emulated machine on a busy host takes minutes for it.
   await tree.put('etc/systemd/system.conf.d/patience.conf', '[Manager]\nDefaultTimeoutStartSec=15min\n');
   await tree.put('usr/local/bin/check-brakes', '#!/bin/sh\necho "brakes answer"\n', 0o755);
   return tree;
@@ -164,9 +164,11 @@ export async function makeInstalled(
   await mkdir(join(tree.root, 'opt/ota/client/certs'), { recursive: true });
   for (const path of certificates)
     await cp(path, join(tree.root, 'opt/ota/client/certs', path.replace(/.*\//, '')));
+  // An emulated machine on a busy host takes minutes to find its own disk.
+  const patient = 'x-systemd.device-timeout=15min';
   await tree.put(
     'etc/fstab',
-    'LABEL=slot_a / ext4 errors=remount-ro 0 1\nLABEL=ota-boot /boot ext4 defaults 0 2\n',
+    `LABEL=slot_a / ext4 errors=remount-ro 0 1\nLABEL=ota-boot /boot ext4 defaults,${patient} 0 2\n`,
   );
   await rm(boot, { recursive: true, force: true });
   await run('cp', ['-a', join(tree.root, 'boot'), boot]);

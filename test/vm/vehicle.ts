@@ -130,10 +130,16 @@ export class Vehicle implements AsyncDisposable {
   }
 
   /** What a shell command in it writes; it must succeed. */
-  async shell(command: string): Promise<string> {
-    const { exitCode, output } = await this.machine.agent.run(command);
+  async shell(command: string, limitMs?: number): Promise<string> {
+    const { exitCode, output } = await this.machine.agent.run(command, limitMs);
     assert.equal(exitCode, 0, `${command}: ${output}`);
     return output.trim();
+  }
+
+  /** How long a release has to stay healthy from now on. */
+  async holdFor(seconds: number): Promise<void> {
+    const change = `s/hold_ms: .*/hold_ms: ${seconds * 1000}/`;
+    await this.shell(`sed -i '${change}' /etc/ota/ota.yml && systemctl restart ota`);
   }
 
   /** Puts our package there once more, as one file, by the install page; what was installed before goes. */
