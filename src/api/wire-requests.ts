@@ -1,5 +1,6 @@
 import { create, isMessage } from '@bufbuild/protobuf';
 import { maxEcuIdLength } from '#domain/ecu.ts';
+import { failureKinds } from '#domain/failure.ts';
 import type { EcuAnswer, NamedRequest, UpdateRequest } from '#ecu/ecu.ts';
 import {
   AbortFailureType,
@@ -98,6 +99,9 @@ function answerToWire({ ecuId, result, message }: EcuAnswer) {
   return { ecuId, result: failureTypeToWire(result), message };
 }
 
+/** The contract has no field for it, but the number of a failure keeps its meaning from release to release. */
+const blockedMark = `E${failureKinds.vehicle_state.number}:`;
+
 /** Entries without a usable name are left out; texts are cut to their caps. */
 function answersFromWire<
   T extends { readonly ecuId: string; readonly result: number; readonly message: string },
@@ -109,5 +113,6 @@ function answersFromWire<
       ecuId,
       result: resultOf(result),
       message: capped(message, 'message'),
+      ...(message.startsWith(blockedMark) ? { blocked: true as const } : {}),
     }));
 }

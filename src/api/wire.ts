@@ -78,7 +78,7 @@ export const textCaps = {
   reason: 4096,
   traceback: 8192,
   message: 2048,
-  condition: 512,
+  condition: 1024,
   word: 64,
 } as const;
 

@@ -120,7 +120,7 @@ describe('a Status answer', () => {
     assert.deepEqual(received({ ecu: first.ecu }).ecus[0]?.waitingFor, []);
     const report = received({ ecuV2: [{ ecuId: 'b', waitingFor: Array(1000).fill('x'.repeat(10_000)) }] });
     const passedOn = reportToWire(report).ecuV2[0]?.waitingFor ?? [];
-    assert.deepEqual([passedOn.length, passedOn[0]?.length], [32, 512]);
+    assert.deepEqual([passedOn.length, passedOn[0]?.length], [32, 1024]);
     assert.deepEqual(report.ecus[0]?.waitingFor, passedOn);
   });
 

@@ -9,6 +9,7 @@ import {
   updateRequestFromWire,
   updateRequestToWire,
 } from '#api/wire-requests.ts';
+import { OtaFailure } from '#domain/failure.ts';
 import { AbortResponseSchema, UpdateRequestSchema, UpdateResponseSchema } from '#gen/otaclient_v2_pb.ts';
 
 describe('a request that is passed on', () => {
@@ -68,6 +69,21 @@ describe('answers of a peer', () => {
       create(UpdateResponseSchema, { ecu: [{ ecuId: 'a', result: 42 as never, message: 'm' }] }),
     );
     assert.deepEqual(answer, { ecuId: 'a', result: 'UNRECOVERABLE', message: 'm' });
+  });
+
+  it('whose reason is the state of the vehicle are told from others', () => {
+    const refusal = new OtaFailure('vehicle_state', 'parked: no');
+    const wire = create(UpdateResponseSchema, {
+      ecu: [
+        { ecuId: 'a', result: 1, message: refusal.reason },
+        { ecuId: 'b', result: 1, message: 'E201: busy' },
+      ],
+    });
+    const answers = updateAnswersFromWire(wire);
+    assert.deepEqual(
+      answers.map(({ blocked }) => blocked),
+      [true, undefined],
+    );
   });
 
   it('are cut to their caps, and left out without a name', () => {

@@ -26,7 +26,11 @@ function valueSeen(path: string, { values, now, maxAgeMs }: EvaluationContext): 
 /** Texts may be of any length and hold any character. */
 function show(value: VssValue): string {
   const text = Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
-  const plain = text.replace(/\p{Cc}/gu, '?').toWellFormed();
+  // Brackets are those of the text around it.
+  const plain = text
+    .replace(/\p{Cc}/gu, '?')
+    .replace(/[()]/g, '|')
+    .toWellFormed();
   return plain.length > maxValueChars ? `${plain.slice(0, maxValueChars)}…` : plain;
 }
 

@@ -4,6 +4,7 @@ import { parseOptions } from '#config/options.ts';
 import type { VssValue } from '#diagnostics/messages/vss-value.ts';
 import { SignalGate } from '#diagnostics/preconditions/signal-gate.ts';
 import { SignalStore } from '#diagnostics/signals/signal-store.ts';
+import { withoutSeen } from '#domain/condition-words.ts';
 
 function gateOf(text: string) {
   const { options, problem } = parseOptions(`preconditions:\n${text}`, 'ota.yml', {});
@@ -86,6 +87,19 @@ describe('the conditions of the options', () => {
     world.clock.at += 60_000;
     await new Promise<void>((resolve) => world.gate.subscribe(resolve));
     assert.equal(world.gate.unfulfilled('start').length, 1);
+  });
+
+  it('stay as long as every reader takes them, however long condition and values are', () => {
+    const long = Array.from({ length: 60 }, (_, at) =>
+      `Vehicle.Branch.OfALongName.Signal${at} == (1)`.replace('(1)', "'x'"),
+    ).join(' or ');
+    using world = gateOf(`
+  start: [{ name: ${'n'.repeat(64)}, when: "${long}" }]`);
+    for (let at = 0; at < 60; at++)
+      world.put(`Vehicle.Branch.OfALongName.Signal${at}`, `(${'y'.repeat(100)})`);
+    const [reason = ''] = world.gate.unfulfilled('start');
+    assert.ok(reason.length <= 1024, `${reason.length}`);
+    assert.match(withoutSeen(reason), /^n{64}: Vehicle.*…$/);
   });
 
   it('show texts of any length and kind harmlessly', () => {
