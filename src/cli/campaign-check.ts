@@ -2,37 +2,50 @@ import { formatProblem } from '#config/config-error.ts';
 import { readConfigFile } from '#config/config-file.ts';
 import type { Campaign, Trigger } from '#diagnostics/campaign/campaign.ts';
 import { maxCampaignBytes } from '#diagnostics/campaign/campaign-files.ts';
+import { checkSignals } from '#diagnostics/campaign/check-signals.ts';
 import { parseCampaign } from '#diagnostics/campaign/parse-campaign.ts';
+import { readCatalogs } from '#diagnostics/signals/vss-catalog.ts';
 import { type CliIo, type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { harmless } from './render-text.ts';
+import { suggest } from './suggest.ts';
 
-const usage = `Usage: ota campaign check FILE...
+const usage = `Usage: ota campaign check [--vss FILE]... FILE...
 
 Checks files of collection campaigns (YAML or JSON) and tells what each would collect. Problems are told with file, line,
 key and mend.
 
 Options:
+  --vss FILE   Also check that the signals are in this catalog (a vss.json, as vss-tools export it) and can do what is
+               asked of them; repeat it for several, of which later ones add to the first
   -h, --help   Show this help
 
 Exit codes: 0 all good, 1 a file has problems, 2 called wrongly.
 `;
 
-const options = {} as const;
+const options = { vss: { type: 'string', multiple: true } } as const;
 
 async function run(args: readonly string[], io: CliIo): Promise<number> {
-  const { positionals } = parseCommandLine(args, options);
+  const { values, positionals } = parseCommandLine(args, options);
   if (positionals.length === 0) throw new UsageError('a file is needed');
+  // Errors: CatalogError, which tells file, path and mend.
+  const datatypes =
+    values.vss === undefined
+      ? undefined
+      : new Map([...readCatalogs(values.vss)].map(([path, { datatype }]) => [path, datatype]));
   let good = true;
   for (const file of positionals) {
     const read = await readConfigFile(file, maxCampaignBytes);
     const parsed = read.ok
       ? parseCampaign(read.text, file)
       : { ok: false as const, problems: [read.problem] };
-    if (parsed.ok) {
-      io.stdout.write(summary(file, parsed.campaign));
-      continue;
-    }
-    good = false;
-    for (const problem of parsed.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+    const problems = parsed.ok
+      ? datatypes === undefined
+        ? []
+        : checkSignals(parsed.campaign, { datatypes, suggest, problem: parsed.problem })
+      : parsed.problems;
+    if (parsed.ok && problems.length === 0) io.stdout.write(summary(file, parsed.campaign));
+    else good = false;
+    for (const problem of problems) io.stderr.write(`${harmless(formatProblem(problem))}\n`);
   }
   return good ? exitCodes.ok : exitCodes.failed;
 }
