@@ -37,8 +37,8 @@ const tokenShape = /^[\x21-\x7e]{8,4096}$/;
 /** A console as the options name it. */
 export interface ConsoleDoor {
   readonly url: string;
-  /** Whether the token is the one that the daemon makes anew at every start. */
-  readonly isLocal: boolean;
+  /** Whether the token is read from a file each time: that of a daemon is another one after every start. */
+  readonly renewsToken: boolean;
   /** The daemon whose console it is, where it is that of this ECU by its configuration. */
   readonly own: HostPort | undefined;
   /** A client for it, with the token as it is now. Dispose it to let go. */
@@ -62,12 +62,14 @@ export async function consoleDoor(values: ConsoleValues, io: CliIo): Promise<Con
     file === undefined ? Promise.resolve(undefined) : readSource(file, io);
   const [ca, cert, key] = [await pem(caFile), await pem(certFile), await pem(keyFile)];
   const isLocal = token === undefined && cert === undefined && own !== undefined;
+  const tokenFile = values['token-file'];
   return {
     url,
-    isLocal,
+    renewsToken: isLocal || (tokenFile !== undefined && tokenFile !== '-'),
     own: own?.daemon,
     open: async () => {
-      const shown = isLocal ? await localToken(own.tokenFile) : token;
+      const given = tokenFile === '-' ? token : await givenToken(tokenFile, io);
+      const shown = isLocal ? await localToken(own.tokenFile) : given;
       return await connect({ url, token: shown, ca, pinned: own?.pinned, cert, key });
     },
   };

@@ -41,6 +41,7 @@ export async function* followEvents(
   // What is to be read from the journal before new events are waited for.
   let backlog = limit;
   let isLost = false;
+  let wasIn = false;
   let pauseMs = shortestPauseMs;
   let refusals = 0;
   for (;;) {
@@ -52,7 +53,7 @@ export async function* followEvents(
         [seen, backlog] = [end, 0];
         yield { events };
       }
-      isLost = false;
+      [isLost, wasIn] = [false, true];
       for await (const events of newEvents(client, seen, signal)) {
         [pauseMs, refusals] = [shortestPauseMs, 0];
         const fresh = events.filter((event) => event.sequence > seen);
@@ -63,7 +64,8 @@ export async function* followEvents(
       signal.throwIfAborted();
       if (!(error instanceof ConsoleError)) throw error;
       if (error.code === 'unauthenticated') refusals += 1;
-      const willPass = error.isPassing || (door.isLocal && error.isRefusedEntry && refusals < tokenTries);
+      const isRenewed = wasIn && door.renewsToken && refusals < tokenTries;
+      const willPass = error.isPassing || (error.isRefusedEntry && isRenewed);
       if (error.code === 'gone') yield { gap: true };
       else if (!willPass) throw error;
       else if (!isLost) yield { lost: error.message };

@@ -14,10 +14,11 @@ import type { EcuRow, VehicleState } from './vehicle-view.ts';
 const percentWidth = 5;
 const barWidths = [24, 16, 10] as const;
 
-type ColumnName = 'ecu' | 'version' | 'status' | 'phase' | 'progress' | 'rate' | 'left';
+type ColumnName = 'ecu' | 'version' | 'slot' | 'status' | 'phase' | 'progress' | 'rate' | 'left';
 
 /** From the most telling to the narrowest: the first that fits the terminal is taken. */
 const layouts: readonly (readonly ColumnName[])[] = [
+  ['ecu', 'version', 'slot', 'status', 'phase', 'progress', 'rate', 'left'],
   ['ecu', 'version', 'status', 'phase', 'progress', 'rate', 'left'],
   ['ecu', 'version', 'status', 'phase', 'progress', 'rate'],
   ['ecu', 'version', 'status', 'progress', 'rate'],
@@ -29,6 +30,7 @@ const layouts: readonly (readonly ColumnName[])[] = [
 const titles: Readonly<Record<ColumnName, Column>> = {
   ecu: { title: 'ECU', maxWidth: 32 },
   version: { title: 'VERSION', maxWidth: 40 },
+  slot: { title: 'SLOT', maxWidth: 16 },
   status: { title: 'STATUS', maxWidth: 30 },
   phase: { title: 'PHASE' },
   progress: { title: 'PROGRESS' },
@@ -62,6 +64,7 @@ const cells: Readonly<Record<ColumnName, MakeCell>> = {
     painted: (text) => paint(style, 'dim', stem) + paint(style, 'bold', text.slice(stem.length)),
   }),
   version: (row, style) => ({ text: versionText(row, style) }),
+  slot: ({ status }) => ({ text: harmless(status?.slot ?? '') }),
   status: (row, style) => {
     const word = statusWord(row);
     return { text: word.text, painted: (text) => paint(style, word.paint, text) };
@@ -91,11 +94,20 @@ function tableOf(shape: Shape, branches: readonly Branch[], style: Style): strin
 /** Columns that only ECUs at work have. */
 const workColumns: readonly ColumnName[] = ['phase', 'progress', 'rate', 'left'];
 
+/** Columns in which no ECU has anything. */
+function emptyColumns(branches: readonly Branch[]): readonly ColumnName[] {
+  const lacks = (of: (row: EcuRow) => unknown): boolean => branches.every(({ row }) => of(row) === undefined);
+  return [
+    ...(lacks(({ status }) => status?.slot) ? (['slot'] as const) : []),
+    ...(lacks(({ percent }) => percent) ? workColumns : []),
+    ...(lacks(({ remainingMs }) => remainingMs) ? (['left'] as const) : []),
+  ];
+}
+
 /** The richest table that is not wider than the terminal; when none is, the narrowest with its lines cut. */
 function fittingTable(branches: readonly Branch[], style: Style, without: readonly ColumnName[]): string[] {
   const plain = { ...style, colour: false };
-  const has = (of: (row: EcuRow) => unknown): boolean => branches.some(({ row }) => of(row) !== undefined);
-  const empty = has((row) => row.percent) ? (has((row) => row.remainingMs) ? [] : ['left']) : workColumns;
+  const empty = emptyColumns(branches);
   for (const layout of layouts) {
     const names = layout.filter((name) => !empty.includes(name) && !without.includes(name));
     for (const barWidth of barWidths) {

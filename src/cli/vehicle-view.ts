@@ -36,6 +36,11 @@ export interface VehicleState {
 
 const firstPhaseAfterFiles = updatePhases.indexOf('PROCESSING_POSTUPDATE');
 
+/** Whether files are still being put in place. */
+function isPlacing({ phase }: UpdateProgress): boolean {
+  return updatePhases.indexOf(phase) < firstPhaseAfterFiles;
+}
+
 /** Bytes of the files that are in place. */
 function bytesDone(progress: UpdateProgress): number {
   return progress.copy.bytes + progress.link.bytes + progress.download.bytes;
@@ -109,7 +114,7 @@ function rate(
 /** How long it takes until every file is in place, if it goes on as in the last seconds. */
 function remaining(progress: UpdateProgress, samples: readonly Sample[]): number | undefined {
   const left = progress.totalBytes - bytesDone(progress);
-  if (updatePhases.indexOf(progress.phase) >= firstPhaseAfterFiles || left <= 0) return undefined;
+  if (left <= 0) return undefined;
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || last.at - first.at < shortestOutlookMs) return undefined;
   const perSecond = rate(samples, (sample) => sample.bytes, outlookWindowMs);

@@ -127,6 +127,23 @@ test('a journal that is empty when following starts loses nothing either', async
   assert.equal((await follow.end).code, 143);
 });
 
+test('--follow takes the new token of a daemon that has started again', async (t) => {
+  const journal = someJournal();
+  const file = join(await scratchDirectory(t), 'local-token');
+  await writeFile(file, 'token-of-one-life\n');
+  const first = await consolePeer(t, journal.service(), { token: 'token-of-one-life' });
+  const follow = startOta(t, ['events', '-f', '--limit', '1', '--console', first.url, '--token-file', file]);
+  await first.watched;
+  await first.stop();
+  journal.add({ sequence: 6n, text: 'after the start' });
+  await consolePeer(t, journal.service(), { token: 'token-of-another-life', port: first.port });
+  await follow.waitForError(/reconnecting/);
+  await writeFile(file, 'token-of-another-life\n');
+  await follow.waitFor(/after the start\n/);
+  follow.child.kill('SIGINT');
+  assert.equal((await follow.end).code, 130);
+});
+
 test('who is not let in ends with 9, who finds nobody with 3, and a wrong call with 2', async (t) => {
   const token = 'only-this-token';
   const peer = await consolePeer(t, someJournal().service(), { token });

@@ -109,6 +109,18 @@ health_checks:
   assert.equal((await ota(...update, '--wait', '--force')).code, 0);
 });
 
+test('6: a real daemon whose vehicle does not say that it stands still', async (t) => {
+  const condition = '{ name: standing, when: "Vehicle.Speed == 0", describe: the vehicle stands still }';
+  const refusing = await openEcu(t, `preconditions: { start: [${condition}] }`);
+  const refused = await refusing.ota(...refusing.update, '--wait', '--json');
+  assert.equal(refused.code, 6, refused.stdout);
+  assert.equal(JSON.parse(refused.stdout).ecus[0].cause, 'vehicle_state');
+  const waiting = await openEcu(t, `preconditions: { start: [${condition}], start_wait_ms: 1500 }`);
+  const vain = await waiting.ota(...waiting.update, '--wait');
+  assert.equal(vain.code, 6, vain.stdout + vain.stderr);
+  assert.match(vain.stdout, /\nmain {2}not now {2}FAILURE: E213: /);
+});
+
 test('6: the state of the vehicle forbids it, at once or after it was waited for in vain', async (t) => {
   const reason = 'E213: not now: Vehicle.Speed is 12 km/h; wait until the vehicle stands still';
   let accepts = false;

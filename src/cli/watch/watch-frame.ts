@@ -61,25 +61,23 @@ const keysHelp = 'arrows scroll  f only active  d details  ? help  q quit';
 export function watchFrame(model: WatchModel, size: Size, style: Style): WatchFrame {
   const { rows } = size;
   const head = headLines(model, style);
-  const events = rows >= 16 ? eventPane(model, Math.min(8, Math.floor(rows / 4)), style) : [];
   const foot = rows >= 6 ? 1 : 0;
-  const room = Math.max(1, rows - head.length - events.length - foot);
-  const { title, blocks } = body(model, room - 1, style);
+  const least = rows >= 16 ? leastEventLines(model, rows) : 0;
+  const most = Math.max(1, rows - head.length - foot);
+  const { title, blocks } = body(model, most - least - 1, style);
+  const titles = title === undefined ? [] : [model.showHelp ? '' : title];
   const starts = startsOf(blocks);
-  const all = blocks.flatMap(({ lines }) => lines);
-  const inside = title === undefined ? room : room - 1;
-  const first = Math.max(0, Math.min(placeOf(model.anchor, starts), all.length - inside));
-  const shown = model.showHelp ? helpLines(style).slice(0, inside) : all.slice(first, first + inside);
-  const padding = Array.from({ length: Math.max(0, inside - shown.length) }, () => '');
-  const scroll = { total: all.length, room: inside, first };
-  const lines = [
-    ...head,
-    ...(title === undefined ? [] : [model.showHelp ? '' : title]),
-    ...shown,
-    ...padding,
-    ...events,
-    ...(foot === 0 ? [] : [footLine(model, scroll, style)]),
-  ];
+  const all = model.showHelp ? helpLines(style) : blocks.flatMap(({ lines }) => lines);
+  // What the ECUs leave free is for events.
+  const free = most - titles.length - all.length - 1;
+  const events = least === 0 ? [] : eventPane(model, Math.max(least, free), style);
+  const room = Math.max(0, most - titles.length - events.length);
+  const first = model.showHelp ? 0 : Math.max(0, Math.min(placeOf(model.anchor, starts), all.length - room));
+  const shown = all.slice(first, first + room);
+  const padding = Array.from({ length: Math.max(0, room - shown.length) }, () => '');
+  const scroll = { total: all.length, room, first };
+  const lines = [...head, ...titles, ...shown, ...padding, ...events];
+  if (foot > 0) lines.push(footLine(model, scroll, style));
   return {
     lines: lines.slice(0, rows),
     scroll,
@@ -172,16 +170,21 @@ function placeOf(anchor: Anchor | undefined, starts: readonly Start[]): number {
   return start === undefined ? 0 : start + anchor.line;
 }
 
-/** The last events, under a line that sets them apart; nothing where none are known. */
+/** Lines that events have for themselves, with the rule above them; none where none are known. */
+function leastEventLines({ events, eventsProblem }: WatchModel, rows: number): number {
+  if (events.length === 0) return eventsProblem === '' ? 0 : 2;
+  return 1 + Math.min(events.length, 8, Math.floor(rows / 4));
+}
+
+/** The last events, under a line that sets them apart, on at most so many lines. */
 function eventPane({ events, eventsProblem, now }: WatchModel, most: number, style: Style): string[] {
-  if (events.length === 0 && eventsProblem === '') return [];
   const title = `${style.unicode ? '──' : '--'} Events `;
   const rule = (style.unicode ? '─' : '-').repeat(Math.max(0, style.columns - displayWidth(title)));
   const head = paint(style, 'dim', truncate(title + rule, style.columns, ''));
   if (events.length === 0) {
     return [head, paint(style, 'dim', truncate(harmless(eventsProblem), style.columns, ellipsisOf(style)))];
   }
-  return [head, ...eventLines(events.slice(-most), now, style, true)];
+  return [head, ...eventLines(events.slice(1 - most), now, style, true)];
 }
 
 function footLine(model: WatchModel, scroll: WatchFrame['scroll'], style: Style): string {
