@@ -22,7 +22,9 @@ export async function tellHints(
   words.line();
   words.quiet(`cd ${project}`);
   words.line();
-  words.line(`npx ota status --watch${host}`);
+  const asked = ` --console ${console.url} --token-file ${console.tokenFile}`;
+  words.line(`npx ota status --watch${host}${asked}`);
+  words.line(`npx ota events --follow${asked}`);
   words.line(
     `npx ota update --ecu camera --version ${second.version} --url ${urlOf(second.version)} --wait${host}`,
   );
@@ -30,7 +32,6 @@ export async function tellHints(
   words.line(`npx ota rollback --ecu main --wait${host}`);
   words.line(`npx ota abort${host}`);
   words.line();
-  const asked = ` --console ${console.url} --token-file ${console.tokenFile}`;
   words.line(`npx ota diagnostics status${asked}`);
   words.line(`npx ota diagnostics tail Vehicle.OTA${asked}`);
   words.line(`npx ota diagnostics decode --path Vehicle.Speed ${surroundings.received}`);

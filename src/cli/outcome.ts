@@ -18,7 +18,8 @@ export type Cause =
 // Numbers of the table of failures (docs/operations.md); peers of other makes use the same for the same.
 const numbersOf = { vehicle_state: [213], came_back: [211, 212], aborted: [207] } as const;
 
-function causeByNumber(reason: string): keyof typeof numbersOf | undefined {
+/** The cause that the number of a failure stands for, where it stands for one. */
+export function causeByNumber(reason: string): keyof typeof numbersOf | undefined {
   const number = Number(/^E(\d{3})\b/.exec(reason)?.[1]);
   const causes = ['vehicle_state', 'came_back', 'aborted'] as const;
   return causes.find((cause) => numbersOf[cause].some((one) => one === number));

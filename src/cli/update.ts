@@ -1,12 +1,10 @@
 import type { OtaClient } from '#api/client.ts';
-import type { UpdateRequestEntry } from '#domain/release.ts';
 import type { CliIo, Command } from './command.ts';
-import { parseCommandLine, UsageError } from './command.ts';
+import { parseCommandLine } from './command.ts';
 import { connect } from './connect.ts';
-import { cookiesVariable, readCookies } from './cookies.ts';
-import { readSource } from './read-source.ts';
+import { cookiesVariable } from './cookies.ts';
 import { runRequest, timeoutOf, waitNote, waitOptions, waitUsage } from './request.ts';
-import { parseRequestFile } from './request-file.ts';
+import { updateWish, wishOptions } from './update-wish.ts';
 import { ecuIdsOf, hostOf, hostOption, hostText, hostUsage } from './vehicle-options.ts';
 import { withDaemon } from './with-daemon.ts';
 
@@ -46,62 +44,9 @@ Examples:
 const options = {
   ...hostOption,
   ...waitOptions,
-  ecu: { type: 'string', multiple: true },
-  all: { type: 'boolean' },
-  version: { type: 'string' },
-  url: { type: 'string' },
-  'cookies-file': { type: 'string' },
-  request: { type: 'string' },
-  force: { type: 'boolean' },
+  ...wishOptions,
   json: { type: 'boolean' },
 } as const;
-
-type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
-
-/** What the request asks for, before it is known which ECUs "all" are. */
-type Wish =
-  | { readonly kind: 'entries'; readonly entries: readonly UpdateRequestEntry[] }
-  | { readonly kind: 'all'; readonly release: Omit<UpdateRequestEntry, 'ecuId'> };
-
-async function wishFromFile(
-  file: string,
-  values: Values,
-  ecuIds: readonly string[],
-  io: CliIo,
-): Promise<Wish> {
-  const others = ['version', 'url', 'all'] as const;
-  const other = others.find((name) => values[name] !== undefined) ?? (ecuIds.length > 0 ? 'ecu' : undefined);
-  if (other !== undefined) throw new UsageError(`--request and --${other} exclude each other`);
-  if (file === '-' && values['cookies-file'] === '-') {
-    throw new UsageError('--request and --cookies-file cannot both read stdin');
-  }
-  const cookies = await readCookies(values['cookies-file'], io);
-  const entries = await parseRequestFile(await readSource(file, io), file === '-' ? 'stdin' : file);
-  return {
-    kind: 'entries',
-    entries: entries.map((entry) => ({
-      ...entry,
-      cookies: entry.cookies === '' ? cookies : entry.cookies,
-      force: values.force === true || entry.force === true,
-    })),
-  };
-}
-
-async function wishFromOptions(values: Values, ecuIds: readonly string[], io: CliIo): Promise<Wish> {
-  const { version = '', url = '' } = values;
-  if (values.all === true && ecuIds.length > 0) throw new UsageError('--all and --ecu exclude each other');
-  if (values.all !== true && ecuIds.length === 0)
-    throw new UsageError('name the ECUs with --ecu, or use --all');
-  if (version === '') throw new UsageError('--version is missing');
-  if (!['http:', 'https:'].includes(URL.parse(url)?.protocol ?? '')) {
-    throw new UsageError(url === '' ? '--url is missing' : `--url "${url}" is no http or https URL`);
-  }
-  const cookies = await readCookies(values['cookies-file'], io);
-  const force = values.force === true;
-  const release = { version, url, cookies, releaseName: '', releaseId: '', imageId: '', force };
-  if (values.all === true) return { kind: 'all', release };
-  return { kind: 'entries', entries: ecuIds.map((ecuId) => ({ ecuId, ...release })) };
-}
 
 /** The ECUs of an update campaign, as the daemon's configuration lists them. */
 async function allEcuIds(client: OtaClient, signal: AbortSignal): Promise<readonly string[]> {
@@ -115,10 +60,7 @@ async function run(args: readonly string[], io: CliIo): Promise<number> {
   const ecuIds = ecuIdsOf(values.ecu, positionals);
   const timeoutMs = timeoutOf(values);
   const host = hostOf(values.host, io);
-  const wish =
-    values.request === undefined
-      ? await wishFromOptions(values, ecuIds, io)
-      : await wishFromFile(values.request, values, ecuIds, io);
+  const wish = await updateWish(values, ecuIds, io);
   using client = await connect(host);
   return await withDaemon('update', io, async () => {
     const entries =

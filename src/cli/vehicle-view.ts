@@ -201,6 +201,8 @@ export class VehicleView {
     const base = { ecuId, parentEcuId: status.parentEcuId ?? '', presence, status, seenAt } as const;
     if (status.progress === undefined) return { ...base, ...none };
     if (presence === 'silent') return { ...base, ...none, percent };
+    // After the files there is nothing to tell but zeros.
+    if (!isPlacing(status.progress)) return { ...base, ...none, percent };
     if (samples.length < 2)
       return { ...base, percent, ...meanRates(status.progress), remainingMs: undefined };
     return {
