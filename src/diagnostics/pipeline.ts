@@ -71,7 +71,10 @@ export class DiagnosticsPipeline implements AsyncDisposable {
     this.store = options.store;
     this.#update = new UpdateSource(this.store, systemClock, options.ecuIds);
     this.#own.push(this.#stack.use(this.#update));
-    this.#files = new CampaignFiles(options.options.campaigns);
+    this.#files = new CampaignFiles(
+      options.options.campaigns,
+      join(options.stateDirectory, 'diagnostics', 'campaigns'),
+    );
   }
 
   /** Errors: those of the file system, when the spool cannot be opened. */

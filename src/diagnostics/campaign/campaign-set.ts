@@ -70,6 +70,8 @@ export class CampaignSet {
       const [problem = this.#takenBy(campaign, file)] = problems;
       if (problem !== undefined) {
         entry.problem = problem;
+        // Of an earlier life of the daemon.
+        if (problems.length > 0 && this.#takenBy(campaign, file) === undefined) entry.campaign ??= campaign;
         const running = entry.campaign === undefined ? 'left out' : 'goes on as it was before';
         for (const line of isTold ? [] : problems.length > 0 ? problems : [problem])
           log.error({ file }, `a campaign is ${running === 'left out' ? running : 'not changed'}: ${line}`);
