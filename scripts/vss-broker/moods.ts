@@ -10,6 +10,8 @@ export class Moods {
   readonly hidden = new Set<string>();
   /** Signals that are in the catalog and cannot be subscribed to. */
   readonly forgotten = new Set<string>();
+  /** Signals that refuse a subscription with PERMISSION_DENIED. */
+  readonly denied = new Set<string>();
   /** What subscribers are told instead, whatever the catalog says. */
   readonly lies = new Map<string, Datapoint>();
   /** Metadata say no paths, as the first brokers with this service. */

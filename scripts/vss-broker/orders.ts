@@ -13,6 +13,7 @@ import type { Broker } from './broker.ts';
  *   {"do":"burst","path":P,"from":N,"count":N} values N, N+1, ... faster than anybody can read
  *   {"do":"hide","paths":[...]}                no subscriber is told of these
  *   {"do":"forget","paths":[...]}              in the catalog, but not to be subscribed to
+ *   {"do":"deny","paths":[...]}                in the catalog; subscriptions to them end with PERMISSION_DENIED
  *   {"do":"fail","rpc":R,"code":C}             calls of R (`*`: all) end with C; HANG: not at all; "": no more
  *   {"do":"old","paths":true|false}            metadata without paths
  *   {"do":"token","token":T}                   calls need this token; subscriptions end with OK
@@ -64,6 +65,8 @@ export async function obey(broker: Broker, line: string): Promise<object> {
       return fill(moods.hidden, order['paths']);
     case 'forget':
       return fill(moods.forgotten, order['paths']);
+    case 'deny':
+      return fill(moods.denied, order['paths']);
     case 'fail':
       if (text('code') === '') moods.failing.delete(text('rpc'));
       else moods.failing.set(text('rpc'), text('code'));

@@ -112,8 +112,11 @@ export function valService(world: BrokerWorld): UntypedServiceImplementation {
         const { entries, bufferSize } = ask(fromBinary(one.input, call.request));
         if (entries.length === 0) throw new Refused(status.INVALID_ARGUMENT, 'no signals');
         if (bufferSize > maxBufferSize) throw new Refused(status.INVALID_ARGUMENT, 'buffer too large');
-        for (const { leaf } of entries)
+        for (const { leaf } of entries) {
           if (moods.forgotten.has(leaf.path)) throw new Refused(status.NOT_FOUND, 'a path is unknown');
+          if (moods.denied.has(leaf.path))
+            throw new Refused(status.PERMISSION_DENIED, 'a path is not allowed');
+        }
         const subscription = new Subscription(call, entries, bufferSize, world, (update) =>
           Buffer.from(toBinary(one.output, create(one.output, tell(update)))),
         );

@@ -137,9 +137,9 @@ export class KuksaSource implements OutsideSource {
     this.#report(missing);
     const subscription = await openSubscription(broker, datatypes, patience.firstMessageMs, signal);
     try {
-      const asked = [...datatypes.keys()].filter((path) => !subscription.unknown.includes(path));
+      const asked = [...datatypes.keys()].filter((path) => !subscription.refused.has(path));
       const shown = new Set(subscription.first.map(({ path }) => path));
-      for (const path of subscription.unknown) missing.set(path, 'cannot be subscribed to');
+      for (const [path, why] of subscription.refused) missing.set(path, why);
       for (const path of asked) if (!shown.has(path)) missing.set(path, 'may not be read with this token');
       this.#report(missing);
       for (const path of paths) if (!missing.has(path)) this.#reported.delete(path);

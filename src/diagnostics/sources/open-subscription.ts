@@ -4,8 +4,8 @@ import { BrokerError, type BrokerUpdate, type VssBroker } from './vss-broker.ts'
 /** A subscription whose first message is there. */
 export interface OpenSubscription {
   readonly first: readonly BrokerUpdate[];
-  /** Signals that the broker does not let us subscribe to, though they are in its catalog. */
-  readonly unknown: readonly string[];
+  /** Signals that the broker does not let us subscribe to, though they are in its catalog, and why. */
+  readonly refused: ReadonlyMap<string, string>;
   readonly rest: AsyncIterable<readonly BrokerUpdate[]>;
   close(): void;
 }
@@ -13,8 +13,9 @@ export interface OpenSubscription {
 type Datatypes = ReadonlyMap<string, VssDatatype>;
 
 /**
- * Subscribes to as many of the signals as the broker knows: one unknown path fails the whole call without saying which, so
- * that halves are tried until they are found. Errors: BrokerError; `unknown_signal` when none is left.
+ * Subscribes to as many of the signals as the broker gives: one that is unknown, or that the token does not allow, fails
+ * the whole call without saying which, so that halves are tried until they are found. Errors: BrokerError; that of the
+ * first signal when none is left.
  */
 export async function openSubscription(
   broker: VssBroker,
@@ -22,45 +23,51 @@ export async function openSubscription(
   firstMessageMs: number,
   signal: AbortSignal,
 ): Promise<OpenSubscription> {
-  const none = new BrokerError('unknown_signal', 'the broker knows none of the signals that are needed');
-  if (datatypes.size === 0) throw none;
+  if (datatypes.size === 0)
+    throw new BrokerError('unknown_signal', 'the broker knows none of the signals that are needed');
   const opened = await attempt(broker, datatypes, firstMessageMs, signal);
-  if (opened !== undefined) return { ...opened, unknown: [] };
-  const unknown = await bisect(broker, datatypes, firstMessageMs, signal);
-  const rest = new Map([...datatypes].filter(([path]) => !unknown.includes(path)));
-  if (rest.size === 0) throw none;
+  if (!(opened instanceof BrokerError)) return { ...opened, refused: new Map() };
+  const refused = await bisect(broker, datatypes, firstMessageMs, signal);
+  const rest = new Map([...datatypes].filter(([path]) => !refused.has(path)));
+  if (rest.size === 0) throw opened;
   const again = await attempt(broker, rest, firstMessageMs, signal);
-  // Known one by one and not together: the catalog is changing under us.
-  if (again === undefined) throw new BrokerError('unreachable', 'the catalog of the broker is changing');
-  return { ...again, unknown };
+  // Given one by one and not together: the catalog is changing under us.
+  if (again instanceof BrokerError)
+    throw new BrokerError('unreachable', 'the catalog of the broker is changing', { cause: again });
+  return { ...again, refused };
 }
 
-/** The unknown ones among signals that fail together. */
+/** The ones at fault among signals that fail together. */
 async function bisect(
   broker: VssBroker,
   datatypes: Datatypes,
   firstMessageMs: number,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (datatypes.size === 1) return [...datatypes.keys()];
+): Promise<ReadonlyMap<string, string>> {
   const all = [...datatypes];
   const middle = Math.ceil(all.length / 2);
-  const unknown: string[] = [];
-  for (const half of [new Map(all.slice(0, middle)), new Map(all.slice(middle))]) {
+  const refused = new Map<string, string>();
+  const halves = all.length === 1 ? [datatypes] : [new Map(all.slice(0, middle)), new Map(all.slice(middle))];
+  for (const half of halves) {
     const opened = await attempt(broker, half, firstMessageMs, signal);
-    if (opened === undefined) unknown.push(...(await bisect(broker, half, firstMessageMs, signal)));
-    else opened.close();
+    if (!(opened instanceof BrokerError)) opened.close();
+    else if (half.size > 1) {
+      for (const [path, why] of await bisect(broker, half, firstMessageMs, signal)) refused.set(path, why);
+    } else {
+      const why = opened.code === 'denied' ? 'may not be read with this token' : 'cannot be subscribed to';
+      for (const path of half.keys()) refused.set(path, why);
+    }
   }
-  return unknown;
+  return refused;
 }
 
-/** Undefined when one of the signals is unknown. */
+/** An error when the fault lies with one of the signals. */
 async function attempt(
   broker: VssBroker,
   datatypes: Datatypes,
   firstMessageMs: number,
   signal: AbortSignal,
-): Promise<Omit<OpenSubscription, 'unknown'> | undefined> {
+): Promise<Omit<OpenSubscription, 'refused'> | BrokerError> {
   const over = new AbortController();
   const updates = broker.subscribe(datatypes, AbortSignal.any([signal, over.signal]));
   const messages = updates[Symbol.asyncIterator]();
@@ -76,7 +83,9 @@ async function attempt(
     };
   } catch (error) {
     over.abort();
-    if (error instanceof BrokerError && error.code === 'unknown_signal') return undefined;
+    const isOfOne =
+      error instanceof BrokerError && (error.code === 'unknown_signal' || error.code === 'denied');
+    if (isOfOne) return error;
     throw error;
   } finally {
     clearTimeout(timer);

@@ -76,6 +76,21 @@ describe('the signals of a KUKSA databroker', () => {
     assert.ok(world.log.lines.some((line) => line.includes(`${moving} may not be read with this token`)));
   });
 
+  it('that a token forbids do not keep the others away, unless it forbids all', async (t) => {
+    const broker = await VssBrokerProcess.start(t);
+    await broker.tell({ do: 'deny', paths: [moving, codes] });
+    const world = new KuksaWorld(t, { address: broker.address });
+    world.want(speed, moving, gear, codes);
+    await world.until('connected', connected(world));
+    await broker.set(speed, 2);
+    await world.until('speed', () => world.of(speed).length > 0);
+    assert.equal(world.source.state().signals, 2);
+    assert.ok(world.log.lines.some((line) => line.includes(`${codes} may not be read with this token`)));
+    world.want(moving, codes);
+    await world.until('failed', () => world.source.state().state === 'failed');
+    assert.match(world.source.state().problem, /the token does not allow this/);
+  });
+
   it('are taken with the datatype of the catalog only, and as numbers only', async (t) => {
     const broker = await VssBrokerProcess.start(t);
     const world = new KuksaWorld(t, { address: broker.address });
