@@ -247,4 +247,39 @@ describe('the diagnostics of an ECU', () => {
       ),
     );
   });
+
+  it('of a real daemon hold the whole record of a release that it came back from', async (t) => {
+    const world = await UpdateWorld.create(t);
+    await world.publish({ '/etc/os-release': 'two' });
+    const options = `health_checks: [{ name: never, command: [/bin/sh, -c, 'echo is bad; exit 1'] }]
+health: { start_timeout_ms: 500, interval_ms: 100 }
+`;
+    const daemon = await DaemonProcess.create(t, { directory: world.directory, options });
+    const supervised = daemon.supervise();
+    await daemon.until('INITIALIZED');
+    await daemon.update({ version: '2.0', url: world.server.origin.href });
+    await daemon.until('FAILURE');
+    const directory = join(world.directory, 'state/diagnostics');
+    // Told right after the failure, by the release that came back.
+    const boxes = (samples: readonly Sample[]): Sample[] =>
+      samples.filter(({ signal }) => signal === 'Vehicle.OTA.ECU.Main.BlackBox');
+    while (boxes(await samplesIn(directory).catch(() => [])).length === 0) await delay(100);
+    await daemon.end('SIGTERM');
+    await supervised;
+    const samples = await samplesIn(directory);
+    const [box, ...more] = boxes(samples);
+    assert.equal(more.length, 0);
+    assert.ok(box !== undefined && 'string' in box.value);
+    const told = JSON.parse(box.value.string) as {
+      cause: string;
+      complete: boolean;
+      left: { version: string };
+    };
+    assert.deepEqual([told.cause, told.complete, told.left.version], ['probe_failed', true, '2.0']);
+    assert.match(box.value.string, /is bad/);
+    const reasons = samples.filter(
+      ({ signal, from }) => signal.endsWith('Main.FailureReason') && from === 'Snapshot',
+    );
+    assert.equal(reasons.length, 1);
+  });
 });
