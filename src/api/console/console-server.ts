@@ -103,7 +103,8 @@ function acceptor(
   const http1 = nodeHttp.createServer(
     {
       maxHeaderSize: maxHeaderBytes,
-      headersTimeout: firstBytesMs,
+      // Node wants it to be the shorter one.
+      headersTimeout: Math.min(firstBytesMs, idleTimeoutMs),
       requestTimeout: idleTimeoutMs,
       keepAliveTimeout: idleTimeoutMs,
     },
