@@ -3,6 +3,7 @@ import type { EcuId } from '#domain/ecu.ts';
 import type { EcuStatus } from '#domain/status.ts';
 import type { VehicleReport } from '#ecu/ecu.ts';
 import {
+  HealthProbeResultSchema,
   type StatusResponse,
   type StatusResponseEcu,
   type StatusResponseEcuV2,
@@ -20,7 +21,7 @@ import {
   updatePhaseToWire,
 } from './wire.ts';
 import { statusFromV1, statusToV1, withV1Detail } from './wire-status-v1.ts';
-import { statusFromV2, statusToV2, waitingForInBounds } from './wire-status-v2.ts';
+import { probesInBounds, statusFromV2, statusToV2, waitingForInBounds } from './wire-status-v2.ts';
 
 /** Most ECUs that are taken from one Status answer. */
 export const maxReportedEcus = 256;
@@ -116,6 +117,9 @@ function capV2(wire: StatusResponseEcuV2): void {
   wire.parentEcuId = isEcuId(wire.parentEcuId) ? wire.parentEcuId : '';
   wire.slot = capped(wire.slot, 'word');
   wire.bootloader = capped(wire.bootloader, 'word');
+  wire.healthProbes = probesInBounds(wire.healthProbes).map((probe) =>
+    create(HealthProbeResultSchema, probe),
+  );
   wire.waitingFor = waitingForInBounds(wire.waitingFor);
   if (wire.updateStatus !== undefined) {
     wire.updateStatus.updateFirmwareVersion = capped(wire.updateStatus.updateFirmwareVersion, 'version');

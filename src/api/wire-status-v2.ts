@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { FailureType } from '#domain/failure.ts';
 import type { ProgressPhase, UpdatePhase } from '#domain/phase.ts';
 import type { UpdateProgress } from '#domain/progress.ts';
-import type { EcuStatus, FailureReport, OtaStatus } from '#domain/status.ts';
+import type { EcuStatus, FailureReport, HealthProbeState, OtaStatus } from '#domain/status.ts';
 import {
   type StatusResponseEcuV2,
   StatusResponseEcuV2Schema,
@@ -42,6 +42,7 @@ export function statusToV2(status: EcuStatus): StatusResponseEcuV2 {
     failureTraceback: status.failure?.traceback ?? '',
     updateStatus: progressToV2(status.progress),
     waitingFor: waitingForInBounds(status.waitingFor),
+    healthProbes: probesInBounds(status.healthProbes ?? []),
     parentEcuId: status.parentEcuId ?? '',
     slot: status.slot ?? '',
     bootloader: status.bootloader ?? '',
@@ -105,10 +106,26 @@ export function statusFromV2(wire: StatusResponseEcuV2): EcuStatus {
     progress:
       status === 'UPDATING' ? progressFromV2(wire.updateStatus ?? create(UpdateStatusSchema)) : undefined,
     waitingFor: waitingForInBounds(wire.waitingFor),
+    ...(wire.healthProbes.length === 0 ? {} : { healthProbes: probesInBounds(wire.healthProbes) }),
     ...(isEcuId(wire.parentEcuId) ? { parentEcuId: wire.parentEcuId } : {}),
     ...(wire.slot === '' ? {} : { slot: capped(wire.slot, 'word') }),
     ...(wire.bootloader === '' ? {} : { bootloader: capped(wire.bootloader, 'word') }),
   };
+}
+
+/** As many as may be configured. */
+const maxProbes = 64;
+
+/** What probes say, cut to its caps. */
+export function probesInBounds(probes: readonly HealthProbeState[]): HealthProbeState[] {
+  return probes.slice(0, maxProbes).map(({ name, kind, passes, output }) => {
+    return {
+      name: capped(name, 'word'),
+      kind: capped(kind, 'word'),
+      passes,
+      output: capped(output, 'condition'),
+    };
+  });
 }
 
 /** More conditions than this are no help to anybody. */

@@ -171,6 +171,7 @@ async function openMachine(stack: AsyncDisposableStack, wiring: LocalEcuWiring):
       slots,
       allowRollback,
       gate,
+      probes: firstBoot.probes,
     }),
   );
   logStatus(ecu, actor, wiring);

@@ -69,6 +69,11 @@ export const catalogue: readonly CatalogueGroup[] = [
         load: async () => (await import('./quarantine.ts')).quarantineCommand,
       },
       {
+        name: 'console token',
+        summary: 'Make a token that lets somebody into the console',
+        load: async () => (await import('./console-token.ts')).consoleTokenCommand,
+      },
+      {
         name: 'config check',
         summary: 'Check the configuration of this ECU',
         load: async () => (await import('./config-check-command.ts')).configCheckCommand,

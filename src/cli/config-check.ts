@@ -5,6 +5,7 @@ import { doubtfulSignals } from '#diagnostics/preconditions/doubtful-signals.ts'
 import { authority } from '#domain/ecu.ts';
 import type { BootCheck } from './boot-check.ts';
 import { checkBoot } from './boot-check.ts';
+import { consoleProblems } from './check-console.ts';
 import { checkSources, type SourceCheck } from './check-sources.ts';
 
 interface ConfigCheckOptions {
@@ -22,7 +23,12 @@ interface ConfigCheckOptions {
 
 /** A problem of the configuration, or of the machine that it is for. */
 type Problem = Omit<ConfigProblem, 'code'> & {
-  readonly code: ConfigProblem['code'] | 'boot_unusable' | 'signal_unknown' | 'source_unusable';
+  readonly code:
+    | ConfigProblem['code']
+    | 'boot_unusable'
+    | 'console_unusable'
+    | 'signal_unknown'
+    | 'source_unusable';
 };
 
 /**
@@ -43,6 +49,7 @@ export async function runConfigCheck(check: ConfigCheckOptions): Promise<number>
     ...bootProblems(config, boot),
     ...signalProblems(config),
     ...sourceProblems(config, sources),
+    ...(isOfMachine ? await consoleProblems(config) : []),
   ];
   if (check.json) {
     check.stdout.write(`${JSON.stringify(asJson(config, boot, problems))}\n`);

@@ -33,6 +33,16 @@ export interface FailureReport {
   readonly traceback: string;
 }
 
+/** One health probe of a first boot, as it stands. */
+export interface HealthProbeState {
+  readonly name: string;
+  /** command, unit, tcp, http, grpc or signal. */
+  readonly kind: string;
+  readonly passes: boolean;
+  /** What it said last, short; empty when it passes. */
+  readonly output: string;
+}
+
 /** One ECU's status at one moment. Immutable: a change is a new snapshot. */
 export interface EcuStatus {
   readonly ecuId: EcuId;
@@ -55,6 +65,8 @@ export interface EcuStatus {
   readonly slot?: string;
   /** How slots are switched, such as `grub`; absent where the ECU does not say it. */
   readonly bootloader?: string;
+  /** Probes of a first boot that is being judged; absent otherwise. */
+  readonly healthProbes?: readonly HealthProbeState[];
   /**
    * What the ECU itself said, when it is another one: passed on, so that fields of a newer release reach readers that
    * know them. Only the part that made it looks inside.

@@ -7,6 +7,7 @@ import type { EcuStatus } from '#domain/status.ts';
 import type { EcuActor } from '#update/ecu-actor.ts';
 import { failureOf } from '#update/failure-of.ts';
 import { type Gate, refusalAt } from '#update/gate.ts';
+import type { ProbeBoard } from '#update/health/probe-board.ts';
 import type { EcuEvent } from '#update/machine-parts.ts';
 import { validateUpdateRequest } from '#update/request.ts';
 import { accepted, refused } from './answers.ts';
@@ -21,6 +22,8 @@ export interface MachineEcuParts {
   readonly slots: Pick<Slots, 'rollbackTarget' | 'bootloader'>;
   readonly allowRollback: boolean;
   readonly gate: Gate;
+  /** What the probes of a first boot say. */
+  readonly probes: Pick<ProbeBoard, 'states' | 'subscribe'>;
 }
 
 /** Progress is told once per so many milliseconds; changes of status and phase at once. */
@@ -38,7 +41,10 @@ export class MachineEcu implements LocalEcu, Disposable {
   constructor(parts: MachineEcuParts) {
     this.id = parts.id;
     this.#parts = parts;
-    this.#unsubscribe = parts.actor.subscribe(() => this.#tell());
+    const stops = [parts.actor, parts.probes].map((source) => source.subscribe(() => this.#tell()));
+    this.#unsubscribe = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   update(entry: UpdateRequestEntry, requestId: string): EcuAnswer {
@@ -90,7 +96,7 @@ export class MachineEcu implements LocalEcu, Disposable {
   }
 
   status(): EcuStatus {
-    const { id: ecuId, otaclientVersion, running, slots, actor } = this.#parts;
+    const { id: ecuId, otaclientVersion, running, slots, actor, probes } = this.#parts;
     return {
       ecuId,
       firmwareVersion: running.version,
@@ -98,6 +104,7 @@ export class MachineEcu implements LocalEcu, Disposable {
       release: running.detail,
       slot: running.id,
       bootloader: slots.bootloader,
+      ...(probes.states.length === 0 ? {} : { healthProbes: probes.states }),
       ...actor.activity(),
     };
   }

@@ -170,7 +170,7 @@ test('people read the black box of a release that did not become healthy, also o
   const childDirectory = join(world.directory, 'child');
   await mkdir(childDirectory);
   const health =
-    'health: { start_timeout_ms: 0 }\nhealth_checks:\n  - { name: camera, command: [sh, -c, "echo no picture; exit 3"] }\n';
+    'health: { start_timeout_ms: 3000 }\nhealth_checks:\n  - { name: camera, command: [sh, -c, "echo no picture; exit 3"] }\n';
   const child = await DaemonProcess.create(t, {
     directory: childDirectory,
     ecuInfo: `ecu_id: child\nbootloader: directory\nip_addr: 127.0.0.1\nport: ${childPort}\n`,
@@ -192,8 +192,14 @@ test('people read the black box of a release that did not become healthy, also o
   const targets = [{ ecuId: 'child', version: '2.0', url: world.server.origin.href }];
   const { answers } = await client.startUpdate({ targets }, await signedIn());
   assert.equal(answers[0]?.accepted, true, answers[0]?.message ?? '');
+  const judged = await until(childNow, (ecu) => (ecu?.healthProbes.length ?? 0) > 0, 'a first boot');
+  assert.deepEqual(
+    judged?.healthProbes.map(({ name, kind, passes }) => [name, kind, passes]),
+    [['camera', 'command', false]],
+  );
   const failed = await until(childNow, (ecu) => ecu?.state === OtaState.FAILURE, 'the return');
   assert.deepEqual([failed?.failure?.code, failed?.failure?.recoverable], ['E211', true]);
+  assert.deepEqual(failed?.healthProbes, [], 'it is decided');
 
   const { blackBoxes } = await client.listBlackBoxes({ ecuId: 'child' }, await signedIn());
   assert.equal(blackBoxes.length, 1);

@@ -9,6 +9,7 @@ import type { EcuStatus } from '#domain/status.ts';
 import { MachineEcu } from '#ecu/local-ecu.ts';
 import { EcuActor } from '#update/ecu-actor.ts';
 import { openGate } from '#update/gate.ts';
+import { ProbeBoard } from '#update/health/probe-board.ts';
 import type { MachineStart } from '#update/machine-parts.ts';
 import { HandGate } from '../support/hand-gate.ts';
 import { ScriptedSteps } from '../support/scripted-steps.ts';
@@ -52,6 +53,7 @@ function openEcu(t: TestContext, steps: ScriptedSteps, setting: Setting = {}): M
       rollbackTarget: setting.rollbackTarget ?? (() => Promise.resolve(previous)),
     },
     gate: setting.gate ?? openGate,
+    probes: new ProbeBoard(),
     allowRollback: setting.allowRollback ?? true,
   });
   t.after(async () => {

@@ -40,6 +40,7 @@ function statusToWire(status: NonNullable<Registered['status']>) {
     slot: status.slot ?? '',
     bootloader: status.bootloader ?? '',
     waitingFor: [...status.waitingFor],
+    healthProbes: (status.healthProbes ?? []).map((probe) => ({ ...probe })),
     releaseName: release?.releaseName ?? '',
     releaseId: release?.releaseId ?? '',
     imageId: release?.imageId ?? '',

@@ -9,6 +9,7 @@ import { probesHeld } from '#update/black-box/deduce.ts';
 import { noteFirstBoot } from '#update/black-box/first-boot-timeline.ts';
 import type { Askable, HealthCheck } from './probe.ts';
 import { makeProbe } from './probe.ts';
+import { ProbeBoard } from './probe-board.ts';
 import { TrialFailure } from './trial-failure.ts';
 import { TrialNotes } from './trial-notes.ts';
 import { watchHealth } from './window.ts';
@@ -38,6 +39,8 @@ const marginMs = 60_000;
  * that a release which passed all probes once is let boot again when the power fails while they are still to hold.
  */
 export class FirstBoot implements AsyncDisposable {
+  /** What the probes say while the release is judged. */
+  readonly probes = new ProbeBoard();
   readonly #parts: FirstBootParts;
   readonly #notes: TrialNotes;
   #armed = false;
@@ -90,7 +93,7 @@ export class FirstBoot implements AsyncDisposable {
     try {
       await watchHealth(
         {
-          probes: checks.map((check) => makeProbe(check, release, this.#parts)),
+          probes: this.probes.watched(checks.map((check) => makeProbe(check, release, this.#parts))),
           options,
           onPassed: () => this.#arm(restarted),
           tell: (line) => {
@@ -103,6 +106,8 @@ export class FirstBoot implements AsyncDisposable {
     } catch (error) {
       if (signal.aborted) await this.#leave();
       throw error;
+    } finally {
+      this.probes.clear();
     }
   }
 
