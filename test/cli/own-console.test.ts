@@ -42,6 +42,7 @@ async function openEcu(t: TestContext, console: (directory: string) => Promise<s
   return {
     directory,
     daemon,
+    world,
     ota: (...words: string[]): Promise<OtaRun> => runOta(t, words, { env }),
   };
 }
@@ -52,6 +53,28 @@ test('the console of this ECU is found by its configuration, and lets the user o
   const { code, stdout, stderr } = await ota('events');
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^\S+Z {2}- +daemon +the daemon starts/m);
+});
+
+test('a plan of the vehicle is made by the real daemon, which then does what it planned', async (t) => {
+  const { daemon, world, ota } = await openEcu(t, () => Promise.resolve('enabled: true'));
+  await world.publish({ 'etc/issue': 'one', 'usr/new': 'y'.repeat(3000) });
+  await daemon.untilLogged(/the console is served/);
+  const words = ['--ecu', 'main', '--version', '2', '--url', world.server.origin.href];
+  const { code, stdout, stderr } = await ota('plan', ...words, '--json');
+  assert.deepEqual([code, stderr], [0, '']);
+  const [plan] = JSON.parse(stdout).ecus;
+  assert.deepEqual([plan.ecu_id, plan.known, plan.fits, plan.refusals], ['main', true, true, []]);
+  assert.deepEqual(
+    [plan.copy, plan.download],
+    [
+      { files: 1, bytes: 3 },
+      { files: 1, bytes: 3000 },
+    ],
+  );
+  const nobody = await ota('plan', '--ecu', 'nobody', ...words.slice(2));
+  assert.notEqual(nobody.code, 2, nobody.stderr);
+  const host = ['--host', daemon.address];
+  assert.equal((await ota('update', ...words, ...host, '--wait')).code, 0);
 });
 
 test('with TLS this ECU trusts the very certificate of its configuration, and no other', async (t) => {
