@@ -270,7 +270,11 @@ triggers:
   - {name: warm, on: condition, when: A.X > 5, after_ms: 100, priority: normal}`);
     for (let now = 0; now <= 120; now += 10) drive.send(now, now === 20 ? 11 : now === 30 ? 1 : 7);
     drive.runner.advance(200);
-    assert.deepEqual([...new Set(drive.bundles.map(({ priority }) => priority))], ['normal', 'critical']);
+    const course = drive.bundles.map(({ priority }) => priority);
+    assert.deepEqual(
+      course.filter((priority, at) => priority !== course[at - 1]),
+      ['normal', 'critical'],
+    );
   });
 
   it('ends with everything that it has, unfinished windows too', () => {
