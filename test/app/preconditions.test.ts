@@ -170,7 +170,10 @@ health_checks: [{ name: no codes, signal: empty(Vehicle.Diagnostics.DTCList), ma
     await broker.set('Vehicle.Diagnostics.DTCList', ['P0301']);
     await update();
     const { failure } = await daemon.until('FAILURE');
-    assert.match(failure?.reason ?? '', /^E211: .*check no codes is not fulfilled.*DTCList is \[P0301\]/);
+    assert.match(
+      failure?.reason ?? '',
+      /^E211: .*check no codes is not fulfilled \(Vehicle\.Diagnostics\.DTCList is \[P0301\]/,
+    );
     await broker.set('Vehicle.Diagnostics.DTCList', []);
     const [answer] = await daemon.update({ version: '2', url: 'http://127.0.0.1:1/', force: true });
     assert.equal(answer?.result, 'NO_FAILURE');

@@ -91,7 +91,7 @@ test('why a probe failed is handed on with all its parts', async () => {
     await reboot.entered;
     assert.deepEqual(steps.trialEnd, {
       cause: 'probe_failed',
-      detail: 'check web failed, and wrote: long',
+      detail: 'check web failed (long)',
       probe,
     });
   }

@@ -19,9 +19,9 @@ export class TrialFailure extends OtaFailure {
 export function probeFailed(probe: FailedProbe, after = ''): TrialFailure {
   const lines = probe.output.split(/[\p{Cc}]+/u).filter((line) => line.trim() !== '');
   const tail = lines.slice(-maxTailLines).join(' / ').slice(-maxTailChars);
-  // What was asked over the network wrote nothing: it answered, or there was no way to it.
-  const remote = ['tcp', 'http', 'grpc'].includes(probe.kind);
-  const told = tail === '' ? '' : remote ? ` (${tail})` : `, and wrote: ${tail}`;
+  // What was asked over the network wrote nothing: it answered, or there was no way to it. Nor do values of signals.
+  const isSilent = ['tcp', 'http', 'grpc', 'signal'].includes(probe.kind);
+  const told = tail === '' ? '' : isSilent ? ` (${tail})` : `, and wrote: ${tail}`;
   const detail = `check ${probe.name} ${probe.how}${told}${after}`;
   return new TrialFailure({ cause: 'probe_failed', detail, probe });
 }
