@@ -15,7 +15,10 @@ setFlagsFromString('--optimize-for-size');
 keepCompiled();
 const { runDaemon } = await import('#app/daemon.ts');
 // Stripping types takes 25 MiB that are never given back: a unit does that in a process of its own.
-if (process.argv[2] === '--compile') process.exit(0);
+if (process.argv[2] === '--compile') {
+  await (await import('#app/late-parts.ts')).loadLateParts();
+  process.exit(0);
+}
 
 const controller = new AbortController();
 
