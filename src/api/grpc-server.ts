@@ -8,7 +8,7 @@ import { OtaClientService } from '#gen/otaclient_v2_pb.ts';
 import { CallGate } from './call-gate.ts';
 import { defaultMaxMessageBytes } from './grpc-methods.ts';
 import { HealthService } from './health-service.ts';
-import { ecuMethods } from './inspection/ecu-service.ts';
+import { lateEcuMethods } from './inspection/late-ecu-methods.ts';
 import type { VehicleInspection } from './inspection/vehicle-inspection.ts';
 import { otaClientMethods } from './otaclient-service.ts';
 import { addReflection } from './reflection.ts';
@@ -23,7 +23,7 @@ export interface GrpcServerOptions {
   readonly ownId: EcuId;
   readonly log: Log;
   /** What else ECUs of our make are told; absent, and they are told nothing. */
-  readonly inspection?: VehicleInspection;
+  readonly inspection?: () => Promise<VehicleInspection>;
   /** Largest message taken or sent, in bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** Whether tools may ask what is served. Default true. */
@@ -59,7 +59,7 @@ export async function startGrpcServer(vehicle: Vehicle, options: GrpcServerOptio
     defaultBudgetMs: options.defaultBudgetMs ?? 10_000,
   };
   addMethods(server, otaClientMethods(vehicle, ownId, context));
-  if (options.inspection !== undefined) addMethods(server, ecuMethods(options.inspection, context));
+  if (options.inspection !== undefined) addMethods(server, lateEcuMethods(options.inspection, context));
   const health = new HealthService([OtaClientService.typeName]);
   health.addTo(server);
   if (reflection) addReflection(server);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { startGrpcServer } from '#api/grpc-server.ts';
-import { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
+import type { VehicleInspection } from '#api/inspection/vehicle-inspection.ts';
 import { RemoteEcu } from '#api/remote-ecu.ts';
 import { loadConfig } from '#config/load.ts';
 import type { Environment } from '#config/option-environment.ts';
@@ -139,7 +139,10 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     const vehicle = new JournaledVehicle(orchestrator, journal);
     const planner = new OwnPlanner({ config, local, clientVersion: await ownVersion(), log });
     const own = { plan: planner.plan.bind(planner), blackBoxes: judgedBoxes };
-    const inspection = new VehicleInspection({ own, children, store });
+    const inspection = async (): Promise<VehicleInspection> => {
+      const { VehicleInspection: Inspection } = await import('#api/inspection/vehicle-inspection.ts');
+      return new Inspection({ own, children, store });
+    };
     const server = stack.use(
       await startGrpcServer(vehicle, {
         host: listen.host,

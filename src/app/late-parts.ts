@@ -2,4 +2,5 @@
 export async function loadLateParts(): Promise<void> {
   await import('#api/console/assemble.ts');
   await import('#api/console/metrics.ts');
+  await import('#api/inspection/ecu-service.ts');
 }

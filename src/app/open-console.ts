@@ -24,7 +24,7 @@ export interface ConsoleWiring {
   readonly config: LoadedConfig;
   readonly store: StatusStore;
   readonly vehicle: Vehicle;
-  readonly inspection: VehicleInspection;
+  readonly inspection: () => Promise<VehicleInspection>;
   readonly journal: EventJournal;
   readonly signals: SignalStore;
   readonly diagnostics: DiagnosticsPipeline | undefined;
@@ -53,7 +53,7 @@ export async function openConsole(stack: AsyncDisposableStack, wiring: ConsoleWi
               options: options.console,
               store,
               vehicle,
-              inspection,
+              inspection: await inspection(),
               refusal:
                 config.problem === undefined ? undefined : configurationFailure(config.problem.message),
               journal,
