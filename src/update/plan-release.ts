@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { SeenTree } from '#boot/slots.ts';
 import type { ReleaseRequest } from '#domain/release.ts';
 import { loadTrustStore } from '#image/trust/trust-store.ts';
-import { HttpSource } from '#net/http-source.ts';
 import type { HttpTuning } from '#net/http-tuning.ts';
 import { failureOf } from './failure-of.ts';
 import type { UpdatePlan } from './plan-update.ts';
@@ -47,6 +46,8 @@ export async function planRelease(
   const cacheDirectory = await mkdtemp(join(tmpdir(), 'ota-plan-'));
   stack.defer(() => rm(cacheDirectory, { recursive: true, force: true }));
   const { url: origin, cookies } = request;
+  // Loaded when it is needed: an idle daemon does without.
+  const { HttpSource } = await import('#net/http-source.ts');
   const source = stack.use(new HttpSource({ ...tuning, origin, cookies, proxy, clientVersion }));
   try {
     const begun = performance.now();
