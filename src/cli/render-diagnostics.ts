@@ -98,8 +98,17 @@ function uploadLines(report: DiagnosticsReport, style: Style): string[] {
   return [
     `Uploaded: ${humanCount(Number(uploadedSegments))} segments, ${humanBytes(Number(uploadedBytes))}; ` +
       `failures: ${humanCount(Number(uploadFailures))}`,
+    ...collectedLines(report),
     ...(uploadWaitingFor === '' ? [] : [paint(style, 'yellow', `Waiting:  ${harmless(uploadWaitingFor)}`)]),
     `Lost:     ${paint(style, lost ? 'red' : 'dim', lost ? losses : 'nothing')}`,
+  ];
+}
+
+/** Only where children hand theirs over. */
+function collectedLines({ collectedSegments, collectedBytes }: DiagnosticsReport): string[] {
+  if (collectedSegments === 0) return [];
+  return [
+    `Of children: ${humanCount(collectedSegments)} segments, ${humanBytes(Number(collectedBytes))} to be uploaded`,
   ];
 }
 
@@ -159,6 +168,9 @@ export function diagnosticsJson(report: DiagnosticsReport): object {
     uploaded_bytes: exactJson(report.uploadedBytes),
     upload_failures: exactJson(report.uploadFailures),
     upload_waiting_for: report.uploadWaitingFor,
+    oldest_segment_age_ms: exactJson(report.oldestSegmentAgeMs),
+    collected_segments: report.collectedSegments,
+    collected_bytes: exactJson(report.collectedBytes),
   };
 }
 

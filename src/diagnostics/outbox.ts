@@ -2,7 +2,7 @@ import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
 import { builtInCampaign } from './campaign/default-campaign.ts';
 import type { ClockJump } from './clock/clock-watch.ts';
-import { SystemVehicleClock } from './clock/vehicle-clock.ts';
+import { SystemVehicleClock, type VehicleClock } from './clock/vehicle-clock.ts';
 import type { Collector } from './collect/collector.ts';
 import { openCollector } from './collect/open-collector.ts';
 import type { DiagnosticsStatus } from './diagnostics-status.ts';
@@ -27,6 +27,8 @@ export interface OutboxOptions
   readonly otherEcuIds: readonly string[];
   /** Whether an update of any ECU needs the way out now. */
   readonly needsLink: () => boolean;
+  /** @default this computer's */
+  readonly clock?: VehicleClock;
   readonly log: Log;
 }
 
@@ -46,7 +48,7 @@ export class Outbox implements AsyncDisposable {
   readonly #options: OutboxOptions;
   readonly #stack: AsyncDisposableStack;
   readonly #spool: Spool;
-  readonly #clock: SystemVehicleClock;
+  readonly #clock: VehicleClock;
   readonly #vehicleId: string;
   #collector: Collector | undefined;
   #uploads: RunningUploads | undefined;
@@ -57,7 +59,7 @@ export class Outbox implements AsyncDisposable {
     parts: {
       readonly stack: AsyncDisposableStack;
       readonly spool: Spool;
-      readonly clock: SystemVehicleClock;
+      readonly clock: VehicleClock;
     },
   ) {
     this.#options = options;
@@ -78,7 +80,7 @@ export class Outbox implements AsyncDisposable {
       );
     }
     await using stack = new AsyncDisposableStack();
-    const clock = stack.use(await SystemVehicleClock.open(options.clockSyncedFile));
+    const clock = source.clock ?? stack.use(await SystemVehicleClock.open(options.clockSyncedFile));
     const metadata: MetadataSource = {
       ...source,
       vehicleId: options.vehicleId ?? source.ecuId,

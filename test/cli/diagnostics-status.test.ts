@@ -27,6 +27,9 @@ const diagnostics = {
   uploadedBytes: 65_000n,
   uploadFailures: 1n,
   uploadWaitingFor: 'no answer: connect ECONNREFUSED',
+  oldestSegmentAgeMs: 60_000n,
+  collectedSegments: 3,
+  collectedBytes: 4096n,
 };
 
 test('diagnostics are shown with what is wrong below each line', async (t) => {
@@ -51,6 +54,7 @@ test('diagnostics are shown with what is wrong below each line', async (t) => {
       'normal          12  1.50 MB',
       '',
       'Uploaded: 4 segments, 65.0 kB; failures: 1',
+      'Of children: 3 segments, 4.10 kB to be uploaded',
       'Waiting:  no answer: connect ECONNREFUSED',
       'Lost:     5 values not stored, 0 segments removed to make room, 0 put aside',
       '',
@@ -58,6 +62,8 @@ test('diagnostics are shown with what is wrong below each line', async (t) => {
   });
   const json = await runOta(t, ['diagnostics', 'status', '--json', '--console', peer.url]);
   const told = JSON.parse(json.stdout) as Record<string, unknown>;
+  assert.equal(told['oldest_segment_age_ms'], 60_000);
+  assert.equal(told['collected_segments'], 3);
   assert.deepEqual(told['campaigns'], [
     { id: 'ota', state: 'active', problem: '', samples: String(2n ** 60n), dropped: 0, triggered: 3 },
     {

@@ -23,5 +23,8 @@ export function diagnosticsToWire(status: DiagnosticsStatus | undefined): Diagno
     uploadedBytes: countToWire(status.uploadedBytes),
     uploadFailures: countToWire(status.uploadFailures),
     uploadWaitingFor: status.uploadWaitingFor,
+    oldestSegmentAgeMs: countToWire(Math.round(status.oldestSegmentAgeMs)),
+    collectedSegments: status.collectedSegments,
+    collectedBytes: countToWire(status.collectedBytes),
   });
 }

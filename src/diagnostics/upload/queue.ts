@@ -29,11 +29,13 @@ export class UploadQueue {
     this.#shelves = shelves;
   }
 
-  /** Undefined when nothing waits. With `smallest`, any of the first of each ECU that is small. */
+  /** Undefined when nothing waits. With `smallest`, the size comes before everything. */
   next(smallest: boolean): QueuedSegment | undefined {
     const firsts = this.#shelves().flatMap(({ vehicleId, shelf }): QueuedSegment[] => {
       const all = shelf.segments();
-      const segment = all.find(({ id }) => !this.#isStuck(id)) ?? all[0];
+      const able = all.filter(({ id }) => !this.#isStuck(id));
+      const candidates = able.length > 0 ? able : all;
+      const segment = smallest ? candidates.toSorted((a, b) => a.bytes - b.bytes)[0] : candidates[0];
       return segment === undefined ? [] : [{ vehicleId, shelf, segment }];
     });
     const rank = ({ segment, shelf }: QueuedSegment): readonly number[] => [
