@@ -185,7 +185,7 @@ function Table({ title, empty, heads, numbers, children }: TableProps) {
       {children.length === 0 ? (
         <p class="empty">{empty}</p>
       ) : (
-        <div class="table-box" tabIndex={0} role="region" aria-labelledby={id}>
+        <div class="table-box" tabIndex={0} role="region" aria-label={`Table: ${title}`}>
           <table class="table">
             <thead>
               <tr>
