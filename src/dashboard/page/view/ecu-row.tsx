@@ -4,7 +4,6 @@ import { go } from '#dashboard/page/model/route.ts';
 import { setClosed } from '#dashboard/page/model/tree-state.ts';
 import { type Branch, viewSignal } from '#dashboard/page/model/vehicle.ts';
 import { headlineOf } from '#dashboard/page/words/headline.ts';
-import { phaseShort } from '#dashboard/page/words/states.ts';
 import { durationMs, rateText, spanText } from '#dashboard/page/words/units.ts';
 import { Icon, StateMark } from './icons.tsx';
 import { ProgressBar } from './progress-bar.tsx';
@@ -70,6 +69,8 @@ function Cells({ view }: { readonly view: Signal<EcuView> }) {
   const isRunning = job?.outcome === 'running';
   const target = isRunning && job.targetVersion !== ecu.firmwareVersion ? job.targetVersion : '';
   const remaining = durationMs(job?.progress?.remaining);
+  // The average of the last seconds says nothing any more when nothing is left to place.
+  const isPlacing = job?.progress !== undefined && job.progress.bytesPerSecond > 0 && job.percent < 99;
   const isMoving = isRunning && category === 'updating';
   return (
     <>
@@ -86,7 +87,7 @@ function Cells({ view }: { readonly view: Signal<EcuView> }) {
         {ecu.slot || '—'}
       </span>
       <span role="gridcell" class={`cell-state text-${category}`}>
-        {headlineOf(view.value)}
+        {headlineOf(view.value, true)}
       </span>
       <span role="gridcell" class="cell-progress">
         {isRunning ? (
@@ -105,11 +106,7 @@ function Cells({ view }: { readonly view: Signal<EcuView> }) {
       <span role="gridcell" class="cell-rate">
         {isMoving && job.progress !== undefined && (
           <>
-            <span>
-              {job.progress.bytesPerSecond > 0
-                ? rateText(job.progress.bytesPerSecond)
-                : phaseShort(job.progress.phase)}
-            </span>
+            <span>{isPlacing && rateText(job.progress.bytesPerSecond)}</span>
             <span class="quiet">
               {remaining === undefined ? '' : `${spanText(Math.ceil(remaining / 1000) * 1000)} left`}
             </span>

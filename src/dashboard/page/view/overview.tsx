@@ -29,16 +29,27 @@ export function Overview({ isOperator }: { readonly isOperator: boolean }) {
         </p>
       )}
       <Transfer />
-      <section class="panel" aria-labelledby="last-title">
-        <div class="panel-head">
-          <h2 id="last-title">Last events</h2>
-          <a class="link" href="#/journal">
-            Journal
-          </a>
-        </div>
-        <Last />
-      </section>
+      {!isShort(all.length) && <LastEvents />}
     </div>
+  );
+}
+
+/** Whether there is room for something below the tree. */
+export function isShort(ecus: number): boolean {
+  return ecus <= 12;
+}
+
+export function LastEvents() {
+  return (
+    <section class="panel" aria-labelledby="last-title">
+      <div class="panel-head">
+        <h2 id="last-title">Last events of the vehicle</h2>
+        <a class="link" href="#/journal">
+          Journal
+        </a>
+      </div>
+      <Last />
+    </section>
   );
 }
 

@@ -165,8 +165,8 @@ function shade(plot: uPlot, spans: readonly PhaseSpan[]): void {
   ctx.textBaseline = 'top';
   for (const { phase, from, to } of spans) {
     if (from > high || (to ?? high) < low) continue;
-    const left = plot.valToPos(Math.max(from, low), 'x', true);
-    const right = plot.valToPos(Math.min(to ?? high, high), 'x', true);
+    const left = Math.max(plot.valToPos(from, 'x', true), bbox.left);
+    const right = Math.min(plot.valToPos(to ?? high, 'x', true), bbox.left + bbox.width);
     const index = phases.findIndex((known) => known.phase === phase);
     ctx.fillStyle = colour(index % 2 === 0 ? '--shade-1' : '--shade-2');
     ctx.fillRect(left, bbox.top, right - left, bbox.height);

@@ -117,11 +117,7 @@ export function UpdateDialog({ ecuIds, onClose }: UpdateDialogProps) {
             {stage.kind === 'answers' ? 'Close' : 'Cancel'}
           </button>
           {stage.kind !== 'answers' && (
-            <button
-              type="submit"
-              class={stage.kind === 'plan' ? 'button danger' : 'button primary'}
-              disabled={busy !== undefined}
-            >
+            <button type="submit" class="button primary" disabled={busy !== undefined}>
               {busy ?? (stage.kind === 'plan' ? `Update ${what}` : 'Show the plan')}
             </button>
           )}

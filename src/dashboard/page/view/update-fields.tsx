@@ -51,7 +51,9 @@ export function UpdateFields({ form, setForm, faults }: UpdateFieldsProps) {
           fault={faults.cookies}
         >
           <input
-            type="password"
+            type="text"
+            class="masked"
+            spellcheck={false}
             id="field-cookies"
             autocomplete="off"
             placeholder="none"

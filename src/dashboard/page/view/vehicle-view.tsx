@@ -7,7 +7,7 @@ import { isBusy } from '#dashboard/page/words/states.ts';
 import { EcuDetail } from './ecu-detail.tsx';
 import { EcuTree } from './ecu-tree.tsx';
 import { Icon } from './icons.tsx';
-import { Overview } from './overview.tsx';
+import { isShort, LastEvents, Overview } from './overview.tsx';
 
 /** The tree, and beside it what is to know of the chosen ECU, or of the vehicle. */
 export function VehicleView({ isOperator }: { readonly isOperator: boolean }) {
@@ -16,26 +16,29 @@ export function VehicleView({ isOperator }: { readonly isOperator: boolean }) {
   const chosen = ecuId === undefined || tree.value.length === 0 ? undefined : viewSignal(ecuId);
   return (
     <div class={ecuId === undefined ? 'vehicle' : 'vehicle with-detail'}>
-      <section class="panel tree-panel" aria-labelledby="tree-title">
-        <div class="panel-head">
-          <h2 id="tree-title">ECUs</h2>
-          <label class="search">
-            <Icon name="search" size={14} />
-            <span class="unseen">Search ECUs</span>
-            <input
-              type="search"
-              placeholder="Search ECUs"
-              value={looked.value}
-              onInput={(event) => {
-                looked.value = event.currentTarget.value;
-              }}
-            />
-          </label>
-          {isOperator && <Actions />}
-        </div>
-        {isFiltered.value && <FilterNote />}
-        <EcuTree />
-      </section>
+      <div class="left">
+        <section class="panel tree-panel" aria-labelledby="tree-title">
+          <div class="panel-head">
+            <h2 id="tree-title">ECUs</h2>
+            <label class="search">
+              <Icon name="search" size={14} />
+              <span class="unseen">Search ECUs</span>
+              <input
+                type="search"
+                placeholder="Search ECUs"
+                value={looked.value}
+                onInput={(event) => {
+                  looked.value = event.currentTarget.value;
+                }}
+              />
+            </label>
+            {isOperator && <Actions />}
+          </div>
+          {isFiltered.value && <FilterNote />}
+          <EcuTree />
+        </section>
+        {isShort(tree.value.length) && <LastEvents />}
+      </div>
       {ecuId === undefined ? (
         <Overview isOperator={isOperator} />
       ) : (

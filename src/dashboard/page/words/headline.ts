@@ -1,14 +1,15 @@
 import type { EcuView } from '#dashboard/page/model/job.ts';
 import { OtaState, Reachability, UpdatePhase } from '#gen/ota/console/v1/types_pb.ts';
-import { phaseText, stateText } from './states.ts';
+import { phaseDoing, phaseText, stateText } from './states.ts';
 
-/** What an ECU does, in a few words. */
-export function headlineOf({ ecu, category, job }: EcuView): string {
+/** What an ECU does, in a few words; in fewer, where there is one line for it. */
+export function headlineOf({ ecu, category, job }: EcuView, isBrief = false): string {
   if (ecu.reachability === Reachability.NEVER_SEEN) return 'Never seen';
-  if (category === 'silent') return isBooting({ ecu, category, job }) ? 'Silent, may be booting' : 'Silent';
+  if (category === 'silent') return isBooting({ ecu, category, job }) ? 'May be booting' : 'Silent';
   if (ecu.waitingFor.length > 0) return 'Waiting';
   if (job?.outcome === 'running' && ecu.state === OtaState.UPDATING) {
-    return phaseText(job.progress?.phase ?? UpdatePhase.UNSPECIFIED);
+    const phase = job.progress?.phase ?? UpdatePhase.UNSPECIFIED;
+    return isBrief ? phaseDoing(phase) : phaseText(phase);
   }
   return stateText(ecu.state);
 }

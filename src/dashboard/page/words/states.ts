@@ -47,24 +47,61 @@ export function isBusy(state: OtaState): boolean {
 
 export interface PhaseWords {
   readonly phase: UpdatePhase;
+  /** Its name. */
   readonly short: string;
+  /** What the ECU does then, in the room that a line of the tree has. */
+  readonly doing: string;
   readonly long: string;
 }
 
 /** In their order. */
 export const phases: readonly PhaseWords[] = [
-  { phase: UpdatePhase.INITIALIZING, short: 'Prepare', long: 'Getting ready' },
-  { phase: UpdatePhase.PROCESSING_METADATA, short: 'Verify', long: 'Verifying the image' },
-  { phase: UpdatePhase.CALCULATING_DELTA, short: 'Compare', long: 'Comparing with what is there' },
-  { phase: UpdatePhase.DOWNLOADING_OTA_FILES, short: 'Download', long: 'Downloading what is missing' },
-  { phase: UpdatePhase.APPLYING_UPDATE, short: 'Place', long: 'Placing files in the standby slot' },
-  { phase: UpdatePhase.PROCESSING_POSTUPDATE, short: 'Persist', long: 'Carrying over persistent files' },
-  { phase: UpdatePhase.FINALIZING_UPDATE, short: 'First boot', long: 'Booting and judging the release' },
+  { phase: UpdatePhase.INITIALIZING, short: 'Prepare', doing: 'Preparing', long: 'Getting ready' },
+  {
+    phase: UpdatePhase.PROCESSING_METADATA,
+    short: 'Verify',
+    doing: 'Verifying',
+    long: 'Verifying the image',
+  },
+  {
+    phase: UpdatePhase.CALCULATING_DELTA,
+    short: 'Compare',
+    doing: 'Comparing',
+    long: 'Comparing with what is there',
+  },
+  {
+    phase: UpdatePhase.DOWNLOADING_OTA_FILES,
+    short: 'Download',
+    doing: 'Downloading',
+    long: 'Downloading what is missing',
+  },
+  {
+    phase: UpdatePhase.APPLYING_UPDATE,
+    short: 'Place',
+    doing: 'Placing files',
+    long: 'Placing files in the standby slot',
+  },
+  {
+    phase: UpdatePhase.PROCESSING_POSTUPDATE,
+    short: 'Persist',
+    doing: 'Persisting',
+    long: 'Carrying over persistent files',
+  },
+  {
+    phase: UpdatePhase.FINALIZING_UPDATE,
+    short: 'First boot',
+    doing: 'First boot',
+    long: 'Booting and judging the release',
+  },
 ];
 
 export function phaseText(phase: UpdatePhase): string {
   if (phase === UpdatePhase.DOWNLOADING_OTA_CLIENT) return 'Downloading a newer client';
   return phases.find((known) => known.phase === phase)?.long ?? 'Starting';
+}
+
+export function phaseDoing(phase: UpdatePhase): string {
+  return phases.find((known) => known.phase === phase)?.doing ?? phaseText(phase);
 }
 
 export function phaseShort(phase: UpdatePhase): string {
