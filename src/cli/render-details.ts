@@ -82,6 +82,18 @@ function waitingLines({ status }: EcuRow, style: Style): string[] {
   return [title, ...conditions].map((line) => paint(style, 'yellow', line));
 }
 
+/** Probes of a first boot: all are named, those that fail with what they said. */
+function probeLines({ status }: EcuRow, style: Style): string[] {
+  const probes = status?.healthProbes ?? [];
+  if (probes.length === 0) return [];
+  const failing = probes.filter(({ passes }) => !passes);
+  const title = `health checks: ${probes.length - failing.length} of ${probes.length} pass`;
+  const said = failing.flatMap(({ name, output }) =>
+    wrap(`- ${harmless(name)}${output === '' ? '' : `: ${harmless(output, true)}`}`, style.columns),
+  );
+  return [title, ...said].map((line) => paint(style, failing.length === 0 ? 'dim' : 'yellow', line));
+}
+
 /** What an update has done so far, on as many lines as it takes. */
 export function progressLines(row: EcuRow, progress: UpdateProgress, style: Style): string[] {
   const separator = style.unicode ? ' · ' : ', ';
@@ -93,9 +105,9 @@ export function progressLines(row: EcuRow, progress: UpdateProgress, style: Styl
   return [...lines, ...wrap(text, style.columns).map((line) => paint(style, 'yellow', line))];
 }
 
-/** What an ECU waits for, and why its last job failed. */
+/** What an ECU waits for, how it judges a release, and why its last job failed. */
 export function troubleLines(row: EcuRow, style: Style): string[] {
-  return [...waitingLines(row, style), ...failureLines(row, style)];
+  return [...waitingLines(row, style), ...probeLines(row, style), ...failureLines(row, style)];
 }
 
 /** The lines below an ECU's row: progress while it updates, the failure when it failed. */
@@ -105,6 +117,7 @@ export function detailLines(row: EcuRow, style: Style): string[] {
   const lines = [
     ...waitingLines(row, room),
     ...(progress === undefined ? [] : progressLines(row, progress, room)),
+    ...probeLines(row, room),
     ...failureLines(row, room),
   ];
   return lines.map((line) => indent + line);

@@ -50,6 +50,12 @@ interface EcuJson {
   readonly failure: { readonly type: string; readonly reason: string; readonly traceback: string } | null;
   readonly progress: ProgressJson | null;
   readonly waiting_for: readonly string[];
+  readonly health_probes: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly passes: boolean;
+    readonly output: string;
+  }[];
 }
 
 /** One line of `ota status --json`. */
@@ -119,6 +125,12 @@ function ecuJson(row: EcuRow): EcuJson {
     failure: status?.failure === undefined ? null : { ...status.failure },
     progress: status?.progress === undefined ? null : progressJson(status.progress, row),
     waiting_for: status?.waitingFor ?? [],
+    health_probes: (status?.healthProbes ?? []).map(({ name, kind, passes, output }) => ({
+      name,
+      kind,
+      passes,
+      output,
+    })),
   };
 }
 

@@ -153,3 +153,14 @@ test('an empty vehicle says so', () => {
     'no ECU has reported yet',
   ]);
 });
+
+test('health checks of a first boot are counted, and failing ones say what is wrong', () => {
+  const healthProbes = [
+    { name: 'brakes', kind: 'command', passes: false, output: 'no answer\u001b[31m' },
+    { name: 'gateway', kind: 'tcp', passes: true, output: '' },
+  ];
+  const lines = renderVehicle(state(ecuStatus('a', { status: 'UPDATING', healthProbes })), plainStyle);
+  assert.ok(lines.includes('    health checks: 1 of 2 pass'), lines.join('\n'));
+  assert.ok(lines.some((line) => line.startsWith('    - brakes: no answer')));
+  assert.ok(!lines.some((line) => line.includes('\u001b') || line.includes('gateway')));
+});

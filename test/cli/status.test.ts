@@ -114,6 +114,7 @@ test('--json is one object with every key there, null where nothing is known', a
     failure: null,
     progress: null,
     waiting_for: [],
+    health_probes: [],
   };
   assert.deepEqual(
     { ...object, time: 'now' },
