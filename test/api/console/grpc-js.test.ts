@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import {
-  type Client,
   credentials,
   loadPackageDefinition,
   Metadata,
@@ -35,11 +34,11 @@ interface ConsolePackage {
   readonly ota: { readonly console: { readonly v1: { readonly ConsoleService: ServiceClientConstructor } } };
 }
 
-function connect(t: TestContext, url: string): Client & Record<string, unknown> {
+function connect(t: TestContext, url: string): Record<string, unknown> {
   const { ota } = loadPackageDefinition(definition) as unknown as ConsolePackage;
   const client = new ota.console.v1.ConsoleService(new URL(url).host, credentials.createInsecure());
   t.after(() => client.close());
-  return client as unknown as Client & Record<string, unknown>;
+  return client;
 }
 
 function ask(client: Record<string, unknown>, method: string, metadata: Metadata, request: object = {}) {
