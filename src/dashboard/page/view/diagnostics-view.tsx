@@ -147,7 +147,7 @@ function Spool({ told }: Props) {
     <Table
       title="Spool"
       empty="Nothing waits on disk."
-      heads={['Priority', 'Fill', 'Segments', 'Bytes']}
+      heads={['Priority', 'Share', 'Segments', 'Bytes']}
       numbers={2}
     >
       {told.lanes.map(({ priority, segments, bytes }) => (

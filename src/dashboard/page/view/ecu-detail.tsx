@@ -4,6 +4,7 @@ import { dialog } from '#dashboard/page/model/dialogs.ts';
 import type { EcuView } from '#dashboard/page/model/job.ts';
 import { recent } from '#dashboard/page/model/journal.ts';
 import { go } from '#dashboard/page/model/route.ts';
+import { identity } from '#dashboard/page/model/vehicle.ts';
 import { headlineOf, isBooting } from '#dashboard/page/words/headline.ts';
 import { isBusy } from '#dashboard/page/words/states.ts';
 import { agoText, timeMs } from '#dashboard/page/words/units.ts';
@@ -87,12 +88,13 @@ function Body({ view }: { readonly view: EcuView }) {
 function State({ view }: { readonly view: EcuView }) {
   const { ecu, category } = view;
   const seen = timeMs(ecu.lastSeenTime);
+  const isOwn = ecu.ecuId === identity.value?.ownEcuId;
   const facts: readonly (readonly [string, string])[] = [
     ['Runs', ecu.firmwareVersion || 'not known'],
     ['Slot', ecu.slot || 'not told'],
     ['Boot control', ecu.bootloader || 'not told'],
     ['Client', ecu.otaclientVersion || 'not told'],
-    ['Heard', seen === undefined ? 'never' : agoText(second.value - seen)],
+    ['Heard', isOwn ? 'answers itself' : seen === undefined ? 'never' : agoText(second.value - seen)],
     ['Below', ecu.parentEcuId || 'nobody: it answers for the vehicle'],
     ...[['Release', ecu.releaseName || ecu.releaseId] as const, ['Image', ecu.imageId] as const].filter(
       ([, value]) => value !== '',

@@ -169,7 +169,7 @@ function Work({ progress }: { readonly progress: Progress }) {
             <td class="num">{bytesText(wanted)}</td>
             <td colSpan={2} class="quiet">
               {toDownload !== undefined && toDownload.files > 0n
-                ? `${countText(toDownload.files)} files, ${bytesText(toDownload.bytes)} to download`
+                ? `${countText(toDownload.files)} ${toDownload.files === 1n ? 'file' : 'files'}, ${bytesText(toDownload.bytes)} to download`
                 : ''}
             </td>
           </tr>

@@ -28,6 +28,14 @@ interface PlotProps {
 
 const height = 150;
 
+/** Room beside a plot for its values: most need no more than the least, so that plots stand in line. */
+const leastRoom = 66;
+const mostRoom = 150;
+
+function axisFont(ratio: number): string {
+  return `${11 * ratio}px system-ui, sans-serif`;
+}
+
 /** Lines over time, with phases of updates behind them. */
 export function Plot(props: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -90,7 +98,7 @@ function optionsFor(newest: Newest): uPlot.Options {
   const grid = { stroke: () => colour('--line'), width: 1 };
   const axis = {
     stroke: () => colour('--text-quiet'),
-    font: '11px system-ui, sans-serif',
+    font: axisFont(1),
     grid,
     ticks: { show: false },
   };
@@ -106,7 +114,7 @@ function optionsFor(newest: Newest): uPlot.Options {
       { ...axis, size: 24, space: 70, values: (_plot, splits) => splits.map(timeText) },
       {
         ...axis,
-        size: 66,
+        size: (plot, texts) => widthFor(plot, texts),
         space: 32,
         values: (_plot, splits) => splits.map((value) => tickText(value, newest.current)),
         ...(labels === undefined
@@ -146,6 +154,15 @@ function tickText(value: number, { text, labels }: PlotProps): string {
   return name.length > 10 ? `${name.slice(0, 9)}…` : name;
 }
 
+/** What the longest of the texts needs, and the air that uPlot leaves, in CSS pixels. */
+function widthFor({ ctx }: uPlot, texts: readonly string[] | null): number {
+  ctx.save();
+  ctx.font = axisFont(devicePixelRatio);
+  const widths = (texts ?? []).map((text) => ctx.measureText(text).width / devicePixelRatio);
+  ctx.restore();
+  return Math.min(Math.max(leastRoom, Math.ceil(Math.max(0, ...widths)) + 12), mostRoom);
+}
+
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 function timeText(seconds: number): string {
@@ -162,6 +179,7 @@ function shade(plot: uPlot, spans: readonly PhaseSpan[]): void {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.font = `${10 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
   ctx.textBaseline = 'top';
   for (const { phase, from, to } of spans) {
     if (from > high || (to ?? high) < low) continue;
