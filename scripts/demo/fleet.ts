@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type EcuInfo, readEcuInfo } from '#config/ecu-info.ts';
+import type { DemoConsole } from './console.ts';
 import { DemoError } from './demo-error.ts';
 import { writeTree } from './factory.ts';
 import type { Release } from './releases.ts';
@@ -45,8 +46,8 @@ export interface FleetOptions {
   /** Directory of this run. */
   readonly directory: string;
   readonly port: number;
-  /** Where the main ECU serves people; the others serve nobody. */
-  readonly consolePort: number;
+  /** Of the main ECU, which serves people; the others serve nobody. */
+  readonly console: DemoConsole;
   /** What the ECUs leave the factory with. */
   readonly release: Release;
   readonly trustDirectory: string;
@@ -172,9 +173,9 @@ function daemonOptions({ state, trust, slots }: Places): object {
 }
 
 /** The main ECU alone serves people, hears the broker, judges by it, and speaks with the receiver. */
-function mainOptions({ project, surroundings, consolePort, collectPort }: FleetOptions): object {
+function mainOptions({ project, surroundings, console, collectPort }: FleetOptions): object {
   return {
-    console: { host: consoleHost, port: consolePort },
+    console: { host: console.host, port: console.port, tokens_file: console.tokensFile },
     diagnostics: {
       ...quickly,
       kuksa: { address: surroundings.broker },

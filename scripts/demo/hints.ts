@@ -4,10 +4,10 @@ import { mainOf, type Scene } from './scene.ts';
 const defaultAddress = '127.0.0.1:50051';
 
 /** How to go on with the vehicle that runs. */
-export async function tellHints(
+export function tellHints(
   { directory, ecus, console, releases, server, surroundings, words }: Scene,
   project: string,
-): Promise<void> {
+): void {
   const main = mainOf(ecus);
   const address = authority(main);
   const host = address === defaultAddress ? '' : ` --host ${address}`;
@@ -17,8 +17,8 @@ export async function tellHints(
   const entry = `{"ecu":[{"ecu_id":"camera","version":"${second.version}","url":"${urlOf(second.version)}"}]}`;
 
   words.chapter('The vehicle keeps running; Ctrl-C switches it off. From another terminal:');
-  words.quiet('in a browser, as an operator until the daemon starts anew:');
-  words.line(await console.link());
+  words.quiet('in a browser, as an operator:');
+  words.line(console.link);
   words.line();
   words.quiet(`cd ${project}`);
   words.line();

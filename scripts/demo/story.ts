@@ -77,12 +77,13 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   const surroundings = stack.use(await openSurroundings(options.project, run.path, io.signal));
   const consolePortWish = options.port === defaultPort ? usualConsolePort : options.port + 100;
   const { port: consolePort } = await freePort([consoleHost], consolePortWish);
+  const console = await DemoConsole.create(consoleHost, consolePort, run.path);
   const { port: collectPort } = await freePort([consoleHost], options.port + 101);
   const ecus = await makeFleet({
     project: options.project,
     directory: run.path,
     port,
-    consolePort,
+    console,
     release: releases.first,
     trustDirectory: releases.trustDirectory,
     collectPort,
@@ -106,24 +107,20 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
     server,
     supervisor,
     surroundings,
-    console: new DemoConsole(
-      `http://${consoleHost}:${consolePort}`,
-      join(run.path, mainOf(ecus).ecuId, 'state'),
-    ),
+    console,
     words,
     io: withSignal(io, signal),
   };
   try {
     await showVehicle(scene);
+    await page;
+    await scene.console.page(signal);
+    words.tell('the vehicle on a page, with the token of an operator:');
+    words.line(console.link);
     await showTrip(scene);
     await showUpdate(scene);
     await showRollback(scene);
     await showUploads(scene, rolledBack);
-    await page;
-    await scene.console.page(signal);
-    words.line();
-    words.tell('the vehicle on a page, with the token of an operator:');
-    words.line(await scene.console.link());
     if (restarts.some(({ kind }) => kind === 'unexpected')) {
       throw new DemoError('daemon_failed', 'every job was done, but not all daemons kept running');
     }
@@ -142,7 +139,7 @@ export async function tellStory(options: DemoOptions, io: CliIo): Promise<void> 
   const seconds = humanDuration(performance.now() - started);
   words.good(`Everything is as it should be: ${restarts.length} reboots, 0 differences, ${seconds}.`);
   if (options.once) return;
-  await tellHints(scene, options.project);
+  tellHints(scene, options.project);
   if (!signal.aborted) await once(signal, 'abort');
   supervisor.failed.throwIfAborted();
   words.line();

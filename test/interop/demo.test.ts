@@ -1,13 +1,27 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allPids, daemonPids, isAlive, startDemo } from '../support/demo-process.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 const lastProcess = /^diagnostics go to a receiver .* \(process \d+\)$/m;
+
+const dashboardLink = /^(http:\/\/127\.0\.0\.1:\d+\/)#token=([\w-]{20,})$/m;
+
+/** What the console lets the bearer of the token do. */
+async function roleAt(page: string, token: string): Promise<unknown> {
+  const answer = await fetch(`${page}ota.console.v1.ConsoleService/GetCaller`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  });
+  const { role, message } = (await answer.json()) as { readonly role?: string; readonly message?: string };
+  return role ?? message;
+}
 
 /** Daemons end by themselves once their supervisor is gone. */
 async function allGone(pids: readonly number[]): Promise<void> {
@@ -23,6 +37,15 @@ describe('npm start', { timeout: 400_000, concurrency: 2 }, () => {
     await once(other.listen(21_051, '127.0.0.2'), 'listening');
     t.after(() => other.close());
     const demo = startDemo(t, ['--once', '--small', '--port', '21051', '--dir', directory]);
+    const [, page = '', token = ''] = await demo.waitFor(dashboardLink);
+    assert.equal(await roleAt(page, token), 'ROLE_OPERATOR');
+    for (const name of ['console-token', 'console-tokens.yml']) {
+      const { mode } = await stat(join(directory, `run-${demo.pid}`, name));
+      assert.equal(mode & 0o777, 0o600, name);
+    }
+    await demo.waitFor(/^updated in /m);
+    // The daemon has started anew, and whoever looks at the page is not signed out.
+    assert.equal(await roleAt(page, token), 'ROLE_OPERATOR');
     assert.equal(await demo.end, 0, demo.output());
     const output = demo.output();
     assert.match(output, new RegExp(`^127\\.0\\.0\\.2:21051 is taken by process ${process.pid} \\(`, 'm'));
@@ -42,7 +65,6 @@ describe('npm start', { timeout: 400_000, concurrency: 2 }, () => {
       assert.match(output, new RegExp(`^${ecu} +\\d+ +\\d+$`, 'm'));
     }
     assert.match(output, /^camera: .*UPDATING, SUCCESS, ROLLBACKING, SUCCESS; runs 1\.0$/m);
-    assert.match(output, /^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{20,}$/m);
     assert.match(output, /^Everything is as it should be: 5 reboots, 0 differences/m);
     assert.deepEqual(allPids(output).filter(isAlive), []);
     assert.deepEqual(await readdir(directory), ['releases-small']);
