@@ -12,7 +12,8 @@ export type ConsoleProblem = Omit<ConfigProblem, 'code'> & {
   readonly code: ConfigProblem['code'] | 'console_unusable';
 };
 
-const answerMs = 3000;
+/** The first request makes a console load what answers it: seconds on a slow machine. */
+const answerMs = 20_000;
 
 /** Why people would not be served, or not let in, on this machine. Updates do not need it. Never throws. */
 export async function consoleProblems({
