@@ -37,6 +37,11 @@ const statusOfSwitch = `      await other.setRelease(release.version, release.de
       await other.setStatus('UPDATING');
 `;
 
+const switchAfterLettingGo = `      await letGoUnlessHeld(this.#control, tree, lastLook);
+      this.#inUse = false;
+      await this.#control.tryOnce(tree.slot);
+`;
+
 export const seededBugs: readonly SeededBug[] = [
   {
     name: 'a small file is renamed without fsync',
@@ -76,8 +81,11 @@ export const seededBugs: readonly SeededBug[] = [
       noSyncOfSlot,
       {
         file: statusSlots,
-        text: `      await this.#control.letGo();\n      await this.#control.tryOnce(tree.slot);`,
-        instead: `      await this.#control.tryOnce(tree.slot);\n      await this.#control.letGo();`,
+        text: switchAfterLettingGo,
+        instead: `      this.#inUse = false;
+      await this.#control.tryOnce(tree.slot);
+      await letGoUnlessHeld(this.#control, tree, lastLook);
+`,
       },
     ],
   },
@@ -88,8 +96,10 @@ export const seededBugs: readonly SeededBug[] = [
       noSyncOfSlot,
       {
         file: statusSlots,
-        text: `      await this.#control.letGo();\n      await this.#control.tryOnce(tree.slot);`,
-        instead: `      await this.#control.tryOnce(tree.slot);`,
+        text: switchAfterLettingGo,
+        instead: `      this.#inUse = false;
+      await this.#control.tryOnce(tree.slot);
+`,
       },
     ],
   },
