@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { seededBugs, withBug } from './bugs/seeded-bugs.ts';
+import { seededBugs } from './bugs/seeded-bugs.ts';
 import { runCampaign } from './campaign.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { missingParts } from './missing-parts.ts';
@@ -12,15 +11,6 @@ import { recordStory } from './story.ts';
 const seed = Number(process.env['CRASH_SEED'] ?? 1);
 const cases = Number(process.env['CRASH_BUG_CASES'] ?? 1200);
 const register = join(import.meta.dirname, 'bugs/register.ts');
-const sources = join(import.meta.dirname, '../../src');
-
-it('has a place in the sources for every seeded bug', () => {
-  for (const bug of seededBugs) {
-    for (const file of new Set(bug.changes.map((change) => change.file))) {
-      withBug(bug, file, readFileSync(join(sources, file), 'utf8'));
-    }
-  }
-});
 
 describe('the campaign of power cuts', { skip: missingParts(['root', 'loop devices', 'recorder']) }, () => {
   for (const { name, chapters } of seededBugs) {
