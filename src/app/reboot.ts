@@ -3,6 +3,7 @@ import type { Reboot } from '#boot/open-slots.ts';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
 import { CommandError, runCommand } from '#host/command.ts';
+import { systemctlEnvironment } from '#host/systemctl.ts';
 
 /** A reboot command starts the reboot and returns; the daemon goes on answering Status until it is ended. */
 const commandTimeoutMs = 60_000;
@@ -21,7 +22,7 @@ export function createReboot({ command }: DaemonOptions['reboot'], log: Log, end
     }
     log.info({ command: program, args: rest }, 'rebooting by command');
     const { exitCode, signal, stderr } = await runCommand(
-      { argv: [program, ...rest], timeoutMs: commandTimeoutMs },
+      { argv: [program, ...rest], env: systemctlEnvironment, timeoutMs: commandTimeoutMs },
       new AbortController().signal,
     );
     if (exitCode === 0) return;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { CommandError, runCommand } from './command.ts';
+import { systemctlEnvironment } from './systemctl.ts';
 
 /** Where this machine is going: on, to a reboot, or off. */
 export type SystemCourse = 'running' | 'rebooting' | 'powering_off';
@@ -22,7 +23,10 @@ export async function systemCourse(): Promise<SystemCourse> {
 
 async function ask(args: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await runCommand({ argv: ['systemctl', ...args], timeoutMs: queryTimeoutMs }, never);
+    const { stdout } = await runCommand(
+      { argv: ['systemctl', ...args], env: systemctlEnvironment, timeoutMs: queryTimeoutMs },
+      never,
+    );
     return stdout.trim();
   } catch (error) {
     if (error instanceof CommandError) return '';

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { kernelBootId, systemCourse } from '#host/system-state.ts';
 import { programsOnPath } from '../support/programs.ts';
+import { likeInChroot } from '../support/systemctl.ts';
 
 const systemctl = (state: string, jobs: string) => ({
-  systemctl: `case $1 in is-system-running) echo ${state}; exit 1;; list-jobs) printf '${jobs}';; esac`,
+  systemctl: `${likeInChroot}; case $1 in is-system-running) echo ${state}; exit 1;; list-jobs) printf '${jobs}';; esac`,
 });
 
 test('the course of a machine is what its service manager says', async (t) => {

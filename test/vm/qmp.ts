@@ -34,6 +34,9 @@ export class Qmp implements Disposable {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', () => {});
+    socket.on('close', () => {
+      for (const answer of this.#waiting.splice(0)) answer({ error: { desc: 'it has ended' } });
+    });
     createInterface({ input: socket }).on('line', (line) => {
       const answer = JSON.parse(line) as Answer;
       if (answer.event !== undefined) this.events.push(answer.event);

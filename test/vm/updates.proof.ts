@@ -126,10 +126,10 @@ describe('an ECU in a virtual machine', { concurrency: 2, skip: missing ?? false
         await vehicle.machine.powerCycle();
       }
       const status = await vehicle.until('FAILURE');
+      const attempts = (await vehicle.machine.console()).match(bad.sign)?.length ?? 0;
+      assert.equal(attempts, 1, `started ${attempts} times; ${JSON.stringify(status.failure)}`);
       assert.equal(status.firmwareVersion, 'A');
       assert.deepEqual(await vehicle.running(), before);
-      const attempts = (await vehicle.machine.console()).match(bad.sign)?.length ?? 0;
-      assert.equal(attempts, 1, `started ${attempts} times`);
       const box = await vehicle.blackBox();
       t.diagnostic(`${box.cause}: ${box.detail}; ${status.failure?.reason}`);
       assert.ok([bad.cause].flat().includes(box.cause), JSON.stringify(box, null, 1));

@@ -1,6 +1,7 @@
 import type { ProbeFailure } from '#domain/trial-end.ts';
 import type { CommandResult } from '#host/command.ts';
 import { CommandError, runCommand } from '#host/command.ts';
+import { systemctlEnvironment } from '#host/systemctl.ts';
 
 const keptBytes = 4096;
 
@@ -28,7 +29,7 @@ export async function probeUnit(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeFailure | undefined> {
-  const result = await run(['systemctl', 'is-active', '--', unit], {}, timeoutMs, signal);
+  const result = await run(['systemctl', 'is-active', '--', unit], systemctlEnvironment, timeoutMs, signal);
   if (!('exitCode' in result)) return result;
   if (result.exitCode === 0) return undefined;
   const state = result.stdout.trim();

@@ -10,6 +10,7 @@ import { parseOptions } from '#config/options.ts';
 import type { ProbeFailure } from '#domain/trial-end.ts';
 import { makeProbe } from '#update/health/probe.ts';
 import { programsOnPath } from '../../support/programs.ts';
+import { likeInChroot } from '../../support/systemctl.ts';
 
 const never = new AbortController().signal;
 
@@ -62,7 +63,7 @@ test('a command that fails, dies, hangs or cannot be started has failed, with wh
 
 test('a unit passes while it is active, and otherwise says its state and what it wrote', async (t) => {
   await programsOnPath(t, {
-    systemctl: '[ "$*" = "is-active -- good.service" ] && echo active && exit 0; echo activating; exit 3',
+    systemctl: `${likeInChroot}; [ "$*" = "is-active -- good.service" ] && echo active && exit 0; echo activating; exit 3`,
     journalctl: 'case "$*" in *camera.service*) echo "no sensor";; esac',
   });
   assert.equal(await ask('unit: good.service'), undefined);
