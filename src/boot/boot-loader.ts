@@ -8,6 +8,8 @@ import type { SlotNames } from './status-files.ts';
 export interface LoaderSetting {
   /** "/" of the running release. */
   readonly activeRoot: string;
+  /** Whether this machine runs from there; else the disk is one that is worked on from outside. */
+  readonly runsMachine: boolean;
   /** Where the running release sees its boot partition, usually `/boot`. */
   readonly bootDirectory: string;
   readonly options: DaemonOptions['boot'];

@@ -9,11 +9,11 @@ import type { FstabEntry } from './fstab.ts';
  * the root file system, and none where a disk is worked on from outside: its mount points are not those of the vehicle.
  */
 export async function neededMounts(
-  { activeRoot }: Pick<LoaderSetting, 'activeRoot'>,
+  { runsMachine }: Pick<LoaderSetting, 'runsMachine'>,
   places: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly FstabEntry[]> {
-  if (activeRoot !== '/') return [];
+  if (!runsMachine) return [];
   const needed = new Map<string, FstabEntry>();
   for (const place of places) {
     const mount = await mountHolding(await nearestExisting(place));

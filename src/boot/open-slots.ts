@@ -62,10 +62,11 @@ export async function chooseBoot({ config }: SlotsSource, setting: LoaderSetting
 
 function loaderSetting({ config, log }: SlotsSource, reboot: Reboot): LoaderSetting {
   const { boot } = config.options;
-  // A disk that is worked on from outside is not what this machine runs from.
-  const target = boot.activeRoot === '/' ? 'machine' : 'daemon';
+  const runsMachine = boot.runsMachine ?? boot.activeRoot === '/';
+  const target = runsMachine ? 'machine' : 'daemon';
   return {
     activeRoot: boot.activeRoot,
+    runsMachine,
     bootDirectory: boot.bootDirectory,
     options: boot,
     reboot: (args) => reboot(target, args),

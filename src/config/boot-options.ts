@@ -28,8 +28,14 @@ export const bootOptions = z
         .prefault({}),
       active_root: directory(
         '/',
-        'root of the running release; another than `/` only to work on a disk from outside',
+        'root of the running release; another than `/` only to work on a disk from outside, or for a service in an image',
       ),
+      runs_machine: z
+        .boolean({ error: 'write true or false' })
+        .optional()
+        .describe(
+          'whether this machine runs from `boot.active_root`, and reboots into the other slot; by default for `/` only',
+        ),
       boot_directory: directory('/boot', 'where the running release sees its boot partition'),
       mount_directory: directory('/run/ota/mounts', 'mount points of slots, seen only by the daemon'),
       status_directory: absolutePath

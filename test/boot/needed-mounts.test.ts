@@ -16,10 +16,10 @@ test('a release gets the mounts that our places lie on, by UUID', { skip: whyNoL
   const uuid = execFileSync('blkid', ['-p', '-o', 'value', '-s', 'UUID', disk.partition(1)], {
     encoding: 'utf8',
   });
-  const [entry, ...others] = await neededMounts({ activeRoot: '/' }, places, never);
+  const [entry, ...others] = await neededMounts({ runsMachine: true }, places, never);
   assert.deepEqual(others, []);
   assert.deepEqual([entry?.spec, entry?.mountPoint, entry?.type], [`UUID=${uuid.trim()}`, data, 'ext4']);
-  assert.deepEqual(await neededMounts({ activeRoot: '/elsewhere' }, places, never), []);
+  assert.deepEqual(await neededMounts({ runsMachine: false }, places, never), []);
 });
 
 test('a mount that every release needs replaces what the image says, and is as the running release has it', () => {

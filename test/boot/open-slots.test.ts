@@ -117,4 +117,14 @@ describe('slots on partitions', { skip: whyNoLoopDisks() }, () => {
     const ecu = new TwoSlotEcu(t, 'command', `command: { path: ${machine.path} }`);
     await liveThrough(ecu, () => machine.boot());
   });
+
+  it('reboot the machine that runs from a place which is not its own "/"', async (t) => {
+    const machine = await CommandMachine.create(t);
+    const options = `runs_machine: true, command: { path: ${machine.path} }`;
+    const ecu = new TwoSlotEcu(t, 'command', options);
+    await ecu.deliver();
+    assert.equal(await ecu.verdict(await machine.boot()), 'ordinary');
+    await ecu.update('slot_a', 'two');
+    assert.deepEqual(ecu.reboots, ['machine']);
+  });
 });

@@ -22,6 +22,7 @@ export function loaderSetting(
   const reboots: (readonly string[])[] = [];
   return {
     activeRoot,
+    runsMachine: false,
     bootDirectory: join(activeRoot, 'boot'),
     options: { ...options.boot, toolTimeoutMs: 5000, ...changed },
     reboot: async (args) => {
