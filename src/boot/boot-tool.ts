@@ -52,6 +52,12 @@ export async function bootToolOutput(
   throw new BootError(code, `\`${[tool.program, ...args].join(' ')}\` ${howItEnded(result)}`);
 }
 
+/** Whether a call failed because its program could not be started, and not by what it did. */
+export function isToolMissing(error: unknown): boolean {
+  const cause = error instanceof BootError ? error.cause : undefined;
+  return cause instanceof CommandError && cause.code === 'not_started';
+}
+
 /** How a tool ended and what it said last, for people. */
 export function howItEnded({ exitCode, signal, stdout, stderr }: CommandResult): string {
   const how = exitCode === undefined ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;

@@ -1,5 +1,6 @@
 import { BootError } from './boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from './boot-loader.ts';
+import { isToolMissing } from './boot-tool.ts';
 import type { FstabEntry } from './fstab.ts';
 import { installFstab } from './fstab.ts';
 import { neededMounts } from './needed-mounts.ts';
@@ -19,11 +20,16 @@ const name = 'u-boot';
  */
 export const uBoot: LoaderKind = { name, detect, open };
 
+/** A board whose environment is damaged has U-Boot all the same: only one without its tools has not. */
 async function detect({ options }: LoaderSetting): Promise<Detection | undefined> {
   const environment = new UBootEnvironment(options.toolTimeoutMs);
-  const variables = await environment.read('startup_failed').catch(() => undefined);
-  const slot = variables?.get('ota_slot');
-  return slot === undefined ? undefined : { reason: `the U-Boot environment has ota_slot=${slot}` };
+  try {
+    const slot = (await environment.read('startup_failed')).get('ota_slot');
+    return slot === undefined ? undefined : { reason: `the U-Boot environment has ota_slot=${slot}` };
+  } catch (error) {
+    if (isToolMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<BootLoader> {

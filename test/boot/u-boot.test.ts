@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, it, test } from 'node:test';
 import { BootError } from '#boot/boot-error.ts';
+import { chooseControl } from '#boot/choose-control.ts';
 import { UBootLoader, uBoot } from '#boot/u-boot.ts';
 import { UBootEnvironment } from '#boot/u-boot-environment.ts';
 import { loaderSetting, slotDevices } from '../support/loader-setting.ts';
@@ -165,6 +166,35 @@ test('an environment that is not prepared for two slots is refused by name, and 
   assert.match(missing.message, /ota_slot is not set in the U-Boot environment; give U-Boot a boot script/);
   await machine.environment({ ota_slot: '2' });
   assert.match((await errorOf(uBoot.open(setting, 'daemon'))).message, /ota_slot is "2"/);
+});
+
+test('an environment that cannot be read is no reason to look for another boot loader in silence', async (t) => {
+  const machine = await UBootMachine.onPath(t);
+  const setting = loaderSetting(await scratchDirectory(t), { toolTimeoutMs: 300 });
+  for (const [mood, message] of [
+    ['damaged', /environment is damaged: its checksum is wrong; save it again from U-Boot/],
+    ['unreadable', /environment is damaged/],
+    ['failing', /environment cannot be read: .*Cannot access MTD device/],
+    ['hanging', /`fw_printenv` hung and was killed/],
+  ] as const) {
+    await machine.mood(mood);
+    await assert.rejects(async () => uBoot.detect(setting), message, mood);
+    const found = chooseControl({
+      bootloader: 'auto_detect',
+      setting,
+      directory: { configured: undefined, prepared: undefined },
+    });
+    assert.match((await errorOf(found)).message, message, mood);
+  }
+});
+
+test('a machine without the tools of U-Boot is none of its', async (t) => {
+  const before = process.env['PATH'];
+  process.env['PATH'] = await scratchDirectory(t);
+  t.after(() => {
+    process.env['PATH'] = before;
+  });
+  assert.equal(await uBoot.detect(loaderSetting(await scratchDirectory(t))), undefined);
 });
 
 /** The real tools of libubootenv, on an environment in a file. */
