@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import type { BootErrorCode } from './boot-error.ts';
 import { BootError } from './boot-error.ts';
 
-/** What a boot partition, or another place that both slots see, is mended by. */
+/** What a boot partition, or another place that is written to, is mended by. */
 const mends: Readonly<Record<string, string>> = {
   ENOSPC: 'is full: remove files that no slot boots from',
   EROFS: 'is read only: check its file system, and mount it writable',
@@ -23,11 +23,16 @@ export async function naming<T>(
     return await work();
   } catch (error) {
     if (error instanceof BootError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    const mend = mends[error instanceof Error && 'code' in error ? String(error.code) : ''];
-    const hint = mend === undefined ? '' : `; the boot partition at ${mountPoint} ${mend}`;
-    throw new BootError(code, `${what}: ${why}${hint}`, { cause: error });
+    const why = whyAndMend(error, `the boot partition at ${mountPoint}`);
+    throw new BootError(code, `${what}: ${why}`, { cause: error });
   }
+}
+
+/** What an error of a file system says, and how to mend `place`, where that is known. */
+export function whyAndMend(error: unknown, place: string): string {
+  const why = error instanceof Error ? error.message : String(error);
+  const mend = mends[error instanceof Error && 'code' in error ? String(error.code) : ''];
+  return mend === undefined ? why : `${why}; ${place} ${mend}`;
 }
 
 /** Errors: BootError `startup_failed`, when nothing can be written to a place that `what` names. */

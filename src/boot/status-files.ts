@@ -10,6 +10,8 @@ import {
   sweepTemporaries,
   writeDurably,
 } from '#host/durable-file.ts';
+import { BootError } from './boot-error.ts';
+import { whyAndMend } from './boot-place.ts';
 import { firstBootFile, guardNoteFile } from './slot-archive.ts';
 import type { SlotId } from './slots.ts';
 import { slotIds } from './slots.ts';
@@ -63,6 +65,7 @@ const maxJsonBytes = 64 * 1024;
 /**
  * The status files of one slot. `status`, `slot_in_use`, `version` and `version_detail` have the names and the contents
  * that existing clients and tools use: plain text without a newline. `failure` and `slot` are our own additions.
+ * Errors of every call: BootError `status_failed`, which names the file.
  */
 export class StatusFiles {
   readonly directory: string;
@@ -86,7 +89,7 @@ export class StatusFiles {
   }
 
   async setStatus(status: PersistedStatus): Promise<void> {
-    await writeDurably(join(this.directory, 'status'), status);
+    await this.#write('status', status);
   }
 
   /** The slot that is expected to run; empty when unknown. */
@@ -96,7 +99,7 @@ export class StatusFiles {
   }
 
   async setSlotInUse(slot: SlotId): Promise<void> {
-    await writeDurably(join(this.directory, 'slot_in_use'), this.#names?.[slot] ?? slot);
+    await this.#write('slot_in_use', this.#names?.[slot] ?? slot);
   }
 
   async version(): Promise<string> {
@@ -105,9 +108,7 @@ export class StatusFiles {
 
   /** Only details with all three values are kept, as existing clients do. */
   async detail(): Promise<ReleaseDetail | undefined> {
-    const read = detailSchema.safeParse(
-      await readSmallJson(join(this.directory, 'version_detail'), maxJsonBytes),
-    );
+    const read = detailSchema.safeParse(await this.#json('version_detail'));
     if (!read.success) return undefined;
     const { release_name: releaseName, release_id: releaseId, image_id: imageId } = read.data;
     if (releaseName === '' || releaseId === '' || imageId === '') return undefined;
@@ -116,40 +117,34 @@ export class StatusFiles {
 
   async setRelease(version: string, detail: ReleaseDetail | undefined): Promise<void> {
     if (detail === undefined) {
-      await removeDurably(join(this.directory, 'version_detail'));
+      await this.#remove(['version_detail']);
     } else {
       const { releaseName: release_name, releaseId: release_id, imageId: image_id } = detail;
-      await writeDurably(
-        join(this.directory, 'version_detail'),
-        JSON.stringify({ release_name, release_id, image_id }),
-      );
+      await this.#write('version_detail', JSON.stringify({ release_name, release_id, image_id }));
     }
-    await writeDurably(join(this.directory, 'version'), version);
+    await this.#write('version', version);
   }
 
   async failure(): Promise<FailureReport | undefined> {
-    const read = failureSchema.safeParse(await readSmallJson(join(this.directory, 'failure'), maxJsonBytes));
+    const read = failureSchema.safeParse(await this.#json('failure'));
     if (!read.success) return undefined;
     const { type, reason, traceback } = read.data;
     return { type, reason, traceback };
   }
 
   async setFailure(failure: FailureReport | undefined): Promise<void> {
-    const path = join(this.directory, 'failure');
-    if (failure === undefined) await removeDurably(path);
-    else await writeDurably(path, JSON.stringify({ format: 1, ...failure }));
+    if (failure === undefined) await this.#remove(['failure']);
+    else await this.#write('failure', JSON.stringify({ format: 1, ...failure }));
   }
 
   async record(): Promise<SlotRecord | undefined> {
-    const read = recordSchema.safeParse(await readSmallJson(join(this.directory, 'slot'), maxJsonBytes));
+    const read = recordSchema.safeParse(await this.#json('slot'));
     return read.success ? { state: read.data.state, imageDigest: read.data.image_digest } : undefined;
   }
 
   async setRecord(record: SlotRecord): Promise<void> {
-    await writeDurably(
-      join(this.directory, 'slot'),
-      JSON.stringify({ format: 1, state: record.state, image_digest: record.imageDigest }),
-    );
+    const { state, imageDigest: image_digest } = record;
+    await this.#write('slot', JSON.stringify({ format: 1, state, image_digest }));
   }
 
   /** How often a release on trial was allowed to boot once more. */
@@ -159,7 +154,7 @@ export class StatusFiles {
   }
 
   async setRearmed(times: number): Promise<void> {
-    await writeDurably(join(this.directory, 'rearmed'), `${times}`);
+    await this.#write('rearmed', `${times}`);
   }
 
   /** Forgets which release the slot held and how that one fared; the record stays. */
@@ -173,17 +168,42 @@ export class StatusFiles {
     await this.#remove(trialFiles);
   }
 
-  /** How the guard beside the daemon, which has no Node, tells which slot runs: lines `PARTUUID=id`, `UUID=id`. */
+  /**
+   * How the guard beside the daemon, which has no Node, tells which slot runs: lines `PARTUUID=id`, `UUID=id`. Written
+   * when they change only: every start calls it, also one on a full disk.
+   */
   async setDevice(names: readonly string[]): Promise<void> {
-    await writeDurably(join(this.directory, 'device'), `${names.join('\n')}\n`);
+    const text = `${names.join('\n')}\n`;
+    if ((await this.#text('device', maxJsonBytes)) !== text) await this.#write('device', text);
   }
 
   async #remove(names: readonly string[]): Promise<void> {
-    for (const name of names) await removeDurably(join(this.directory, name));
+    for (const name of names) {
+      await this.#naming(name, 'removed', () => removeDurably(join(this.directory, name)));
+    }
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    await this.#naming(name, 'written', () => writeDurably(join(this.directory, name), text));
   }
 
   async #text(name: string, maxBytes: number): Promise<string> {
-    const bytes = await readAtMost(join(this.directory, name), maxBytes);
-    return bytes === undefined ? '' : bytes.toString('utf8');
+    const read = (): Promise<Buffer | undefined> => readAtMost(join(this.directory, name), maxBytes);
+    return (await this.#naming(name, 'read', read))?.toString('utf8') ?? '';
+  }
+
+  #json(name: string): Promise<unknown> {
+    return this.#naming(name, 'read', () => readSmallJson(join(this.directory, name), maxJsonBytes));
+  }
+
+  /** What the file system says does not always tell of which file. */
+  async #naming<T>(name: string, done: 'read' | 'written' | 'removed', work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const what = `${join(this.directory, name)} could not be ${done}`;
+      const why = whyAndMend(error, `the file system of ${this.directory}`);
+      throw new BootError('status_failed', `${what}: ${why}`, { cause: error });
+    }
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
@@ -89,4 +89,22 @@ test('a slot record that is not ours never counts as intact', async (t) => {
   assert.deepEqual(await files.record(), { state: 'confirmed', imageDigest: 'ab' });
   await writeFile(join(files.directory, 'slot'), '{"format":2,"state":"confirmed"}');
   assert.equal(await files.record(), undefined);
+});
+
+test('a file that cannot be read or written is named, with what to do', async (t) => {
+  const files = await openFiles(t);
+  await mkdir(join(files.directory, 'status'));
+  await assert.rejects(files.status(), /\/slot_a\/status could not be read: EISDIR/);
+  await assert.rejects(files.setStatus('SUCCESS'), /\/slot_a\/status could not be written: EISDIR/);
+});
+
+test('the names of the device are written when they change only', async (t) => {
+  const files = await openFiles(t);
+  const path = join(files.directory, 'device');
+  await files.setDevice(['PARTUUID=1', 'UUID=2']);
+  const { ino } = await stat(path);
+  await files.setDevice(['PARTUUID=1', 'UUID=2']);
+  assert.equal((await stat(path)).ino, ino);
+  await files.setDevice(['PARTUUID=3']);
+  assert.equal(await readFile(path, 'utf8'), 'PARTUUID=3\n');
 });

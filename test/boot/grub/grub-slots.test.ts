@@ -19,6 +19,10 @@ import { scratchDirectory } from '../../support/scratch-directory.ts';
 
 const never = new AbortController().signal;
 
+/** Large files leave blocks over that small ones still get. */
+const fill =
+  'exec 2>&1; cd "$1"; cat /dev/zero > fill; n=0; while echo x > fill$n; do n=$((n + 1)); done; sync';
+
 function openSlots(disk: GrubDisk, mountDirectory: string): Promise<Slots> {
   const setting = loaderSetting(disk.root, { mountDirectory });
   return grub.open(setting, 'daemon').then((loader) => openBlockSlots(loader, setting, 'daemon'));
@@ -102,5 +106,21 @@ describe('an ECU that boots by GRUB', { skip }, () => {
       await using slots = await openSlots(disk, mounts);
       assert.deepEqual(await slots.judge(), { kind: 'first_boot', of: 'rollback' }, generation);
     }
+  });
+
+  it('starts with a full boot partition as before, and says of an update that it is full', async (t) => {
+    const disk = await grubDisk(t, { bootMib: 12 });
+    await distributionDisk(disk);
+    const mounts = await scratchDirectory(t);
+    await (await openSlots(disk, mounts))[Symbol.asyncDispose]();
+    disk.run('sh', '-c', fill, 'sh', disk.boot);
+    await using slots = await openSlots(disk, mounts);
+    assert.deepEqual(await slots.judge(), { kind: 'ordinary', status: 'INITIALIZED', failure: undefined });
+    await assert.rejects(
+      slots.prepare(never),
+      /ota-slot_a\/slot_in_use could not be written: ENOSPC.*; the file system of .*\/ota-slot_a is full: remove/,
+    );
+    assert.deepEqual(await slots.judge(), { kind: 'ordinary', status: 'INITIALIZED', failure: undefined });
+    assert.equal(await disk.restart(), 'slot_a');
   });
 });
