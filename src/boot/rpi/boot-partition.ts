@@ -48,10 +48,10 @@ export class BootPartition {
   async check(): Promise<void> {
     for (const slot of slotIds) {
       for (const file of ['config.txt', 'cmdline.txt'] as const) {
-        if (await exists(this.path(file, slot))) continue;
+        if ((await this.#text(this.path(file, slot))).trim() !== '') continue;
         throw new BootError(
           'startup_failed',
-          `${this.path(file, slot)} is missing, without which ${slot} cannot be booted; restore it, or copy that of ` +
+          `${this.path(file, slot)} is missing or empty, without which ${slot} cannot be booted; restore it, or copy that of ` +
             `${otherSlot(slot)} and name ${slot} in it`,
         );
       }

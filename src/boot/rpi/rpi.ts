@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import type { BootLoader, Detection, LoaderKind, LoaderSetting, SlotTree } from '#boot/boot-loader.ts';
+import { requireWritable } from '#boot/boot-place.ts';
 import type { FstabEntry } from '#boot/fstab.ts';
 import { installFstab } from '#boot/fstab.ts';
 import { newestKernel } from '#boot/kernels.ts';
 import type { SlotDevices } from '#boot/slot-devices.ts';
 import { findSlotDevices } from '#boot/slot-devices.ts';
 import type { SlotId } from '#boot/slots.ts';
+import { slotIds } from '#boot/slots.ts';
 import type { BlockDevice } from '#host/block-device.ts';
+import { deviceHolding } from '#host/block-device.ts';
 import { BootPartition } from './boot-partition.ts';
 import { installDeviceTrees } from './device-trees.ts';
 
@@ -31,9 +34,30 @@ async function open(setting: LoaderSetting, role: 'daemon' | 'reader'): Promise<
     );
   }
   await partition.check();
-  if (role === 'daemon') await partition.sweep();
-  const found = await findSlotDevices(setting, AbortSignal.timeout(setting.options.toolTimeoutMs));
+  const signal = AbortSignal.timeout(setting.options.toolTimeoutMs);
+  const found = await findSlotDevices(setting, signal);
+  await requireOutside(partition.directory, found.devices, signal);
+  if (role === 'daemon') {
+    await requireWritable(partition.directory, 'the boot partition');
+    await partition.sweep();
+  }
   return new RpiLoader(partition, found, setting);
+}
+
+/** What an image has in the place of the boot partition is not what the firmware reads. */
+async function requireOutside(
+  directory: string,
+  devices: SlotDevices['devices'],
+  signal: AbortSignal,
+): Promise<void> {
+  const holding = await deviceHolding(directory, signal);
+  const slot = slotIds.find((id) => devices[id].number === holding?.number);
+  if (slot === undefined) return;
+  throw new BootError(
+    'startup_failed',
+    `${directory} lies inside ${slot} (${devices[slot].path}), where the firmware does not see it; mount the boot ` +
+      'partition there, and put it into /etc/fstab',
+  );
 }
 
 export class RpiLoader implements BootLoader {

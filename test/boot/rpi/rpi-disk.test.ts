@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { openBlockSlots } from '#boot/block-control.ts';
+import { BootError } from '#boot/boot-error.ts';
 import { rpi } from '#boot/rpi/rpi.ts';
 import type { SlotId, Slots } from '#boot/slots.ts';
 import { BackCarrier } from '#update/rollback/back-carrier.ts';
@@ -148,4 +149,30 @@ test('a rollback that is cut off by the power leaves the old release as it was',
     assert.ok(!(await readdir(root)).includes('.ota-rollback'));
     await writeFile(join(root, 'probe/x'), '');
   });
+});
+
+test('a boot partition that is not mounted, or read only, is named before anything is written', {
+  skip: whyNoLoopDisks(),
+}, async (t) => {
+  const { disk } = await vehicle(t);
+  disk.format(1, 'ext4');
+  const root = disk.mount(partitions.slot_a);
+  const setting = loaderSetting(root);
+  // What an image has in the place of the boot partition.
+  await RpiFirmware.laidOut(join(setting.bootDirectory, 'firmware'));
+  await assert.rejects(rpi.open(setting, 'daemon'), (error) => {
+    assert.ok(error instanceof BootError);
+    assert.equal(error.code, 'startup_failed');
+    assert.match(error.message, /boot\/firmware lies inside slot_a .*; mount the boot partition there/);
+    return true;
+  });
+  const bootDirectory = disk.mount(1);
+  await RpiFirmware.laidOut(bootDirectory);
+  disk.unmount(1);
+  disk.mount(1, 'ro');
+  await assert.rejects(
+    rpi.open({ ...setting, bootDirectory }, 'daemon'),
+    /boot partition cannot be written to/,
+  );
+  await rpi.open({ ...setting, bootDirectory }, 'reader');
 });

@@ -147,10 +147,12 @@ test('a boot partition without the files of both slots is named, with what to do
   );
   await writeFile(join(directory, 'config.txt_slot_b'), 'kernel=vmlinuz_slot_b\n');
   await assert.rejects(start(), bootError('startup_failed', /no line cmdline=cmdline.txt_slot_b/));
+  await writeFile(join(directory, 'cmdline.txt_slot_b'), '\r\n');
+  await assert.rejects(start(), bootError('startup_failed', /cmdline.txt_slot_b is missing or empty/));
   await rm(join(directory, 'cmdline.txt_slot_a'));
   await assert.rejects(
     start(),
-    bootError('startup_failed', /cmdline.txt_slot_a is missing.*copy that of slot_b/),
+    bootError('startup_failed', /cmdline.txt_slot_a is missing or empty.*copy that of slot_b/),
   );
   await rm(directory, { recursive: true });
   assert.equal(await rpi.detect(setting), undefined);
