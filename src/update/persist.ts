@@ -1,21 +1,29 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { OtaFailure } from '#domain/failure.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { readAccountMap } from './account-map.ts';
-import { Carrier, isThere } from './carrier.ts';
+import { Carrier } from './carrier.ts';
+import { bytesOf, isCarried, look } from './places.ts';
 import type { StagedTree } from './plan.ts';
 import type { StepContext } from './steps.ts';
 
 /** Never carried over: the system makes them anew, and they are large. */
 const ignored: ReadonlySet<string> = new Set(['/swapfile', '/swap.img']);
 
+const failures: ReadonlyMap<string | undefined, 'standby_slot_full' | 'release_unsuitable'> = new Map([
+  ['ENOSPC', 'standby_slot_full'],
+  ['EDQUOT', 'standby_slot_full'],
+  ['ENOTDIR', 'release_unsuitable'],
+]);
+
 /**
  * Carries the image's persistent files, directories and symlinks over from the active slot. What the active slot does
  * not have is left as the image has it; a directory replaces the image's. Owners are translated by name, modes kept
- * with setuid, times kept. Sockets, pipes and devices inside are passed over. Nothing boots the tree before it is whole, so
+ * with setuid, times, hard links and holes kept; extended attributes are not, as in images. Sockets, pipes and devices are
+ * passed over, and so is what vanishes meanwhile: the active slot runs. Nothing boots the tree before it is whole, so
  * that one that was cut off is thrown away with it.
  *
- * Errors: OtaFailure standby_slot_full, placing.
+ * Errors: OtaFailure standby_slot_full, placing; release_unsuitable, where the image has a file above a persistent one.
  */
 export async function persistFiles(staged: StagedTree, { meter, signal }: StepContext): Promise<StagedTree> {
   meter.enter('PROCESSING_POSTUPDATE', 'PERSISTENT');
@@ -27,7 +35,8 @@ export async function persistFiles(staged: StagedTree, { meter, signal }: StepCo
     if (ignored.has(path)) continue;
     try {
       const from = await resolveInRoot(activeRoot, path, false);
-      if (!(await isThere(from))) continue;
+      const stats = await look(from);
+      if (stats === undefined || !isCarried(stats)) continue;
       const to = await resolveInRoot(root, path, false);
       await carrier.makeParents(activeRoot, root, to);
       await rm(to, { recursive: true, force: true });
@@ -35,9 +44,8 @@ export async function persistFiles(staged: StagedTree, { meter, signal }: StepCo
     } catch (error) {
       signal.throwIfAborted();
       const { code } = error as NodeJS.ErrnoException;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
       throw new OtaFailure(
-        full ? 'standby_slot_full' : 'placing',
+        failures.get(code) ?? 'placing',
         `persistent ${path} could not be carried over: ${(error as Error).message}`,
         { cause: error },
       );
@@ -48,16 +56,6 @@ export async function persistFiles(staged: StagedTree, { meter, signal }: StepCo
 
 /** Bytes that the persistent files take up in the active slot, 512 at a time; 0 for what is not there. */
 export async function persistentBytes(paths: readonly string[], activeRoot: string): Promise<number> {
-  let bytes = 0;
-  const add = async (path: string): Promise<void> => {
-    const stats = await lstat(path);
-    bytes += stats.blocks * 512;
-    if (stats.isDirectory()) for (const name of await readdir(path)) await add(`${path}/${name}`);
-  };
-  for (const path of paths) {
-    if (ignored.has(path)) continue;
-    const from = await resolveInRoot(activeRoot, path, false);
-    if (await isThere(from)) await add(from);
-  }
-  return bytes;
+  const places = paths.filter((path) => !ignored.has(path));
+  return bytesOf(await Promise.all(places.map((path) => resolveInRoot(activeRoot, path, false))));
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { OtaFailure } from '#domain/failure.ts';
 import { makeTree, UpdateWorld } from '../support/update-world.ts';
 
 const passwd = (ids: Record<string, number>): string =>
@@ -62,6 +65,33 @@ describe('persistFiles', () => {
     assert.equal(await readFile(join(root, outside, 'state'), 'utf8'), 'kept');
     assert.equal(await readFile(join(root, 'usr/lib/conf'), 'utf8'), 'kept too');
     assert.ok((await lstat(join(root, 'lib'))).isSymbolicLink());
+  });
+
+  it('refuses a release that has a file where a persistent one needs a directory, and names it', async (t) => {
+    const world = await UpdateWorld.create(t);
+    await makeTree(world.tree.activeRoot, { 'etc/app/key': 'ours' });
+    await world.publish({ 'etc/app': 'now a file' }, ['/etc/app/key']);
+    await assert.rejects(world.update(), (error) => {
+      assert.ok(error instanceof OtaFailure);
+      assert.equal(error.code, 'release_unsuitable');
+      assert.match(
+        error.message,
+        /persistent \/etc\/app\/key could not .*: \/etc\/app is no directory in the release/,
+      );
+      return true;
+    });
+  });
+
+  it('leaves what the image has in the place of a socket', async (t) => {
+    const world = await UpdateWorld.create(t);
+    const { activeRoot, root } = world.tree;
+    await mkdir(join(activeRoot, 'run'));
+    const server = createServer().listen(join(activeRoot, 'run/app'));
+    t.after(() => server.close());
+    await once(server, 'listening');
+    await world.publish({ 'run/app': 'from the image' }, ['/run/app']);
+    await world.update();
+    assert.equal(await readFile(join(root, 'run/app'), 'utf8'), 'from the image');
   });
 
   it('translates owners by name', {

@@ -1,5 +1,5 @@
 import { resolveInRoot } from '#host/root-path.ts';
-import { isThere } from '#update/carrier.ts';
+import { isThere } from '#update/places.ts';
 
 /** The trees between which files are carried back. Both are roots of whole releases. */
 export interface CarryBackBetween {

@@ -1,7 +1,9 @@
 import type { Stats } from 'node:fs';
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AccountMap, readAccountMap } from '#update/account-map.ts';
+import type { Place } from '#update/places.ts';
+import { isCarried, look, namesIn, within } from '#update/places.ts';
 import type { CarryBackBetween } from './carried-paths.ts';
 import { carriedPaths } from './carried-paths.ts';
 
@@ -43,45 +45,52 @@ class Comparison {
   }
 
   /** `from` of the running release, undefined where it has nothing to carry, against `at` of the old one. */
-  async visit(from: string | undefined, at: string): Promise<void> {
+  async visit(from: Place | undefined, at: Place): Promise<void> {
     this.#signal.throwIfAborted();
-    const [fresh, old] = [
-      from === undefined ? undefined : await look(from),
-      await look(join(this.#root, at)),
-    ];
+    const to = within(this.#root, Buffer.from(at));
+    const [fresh, old] = [from === undefined ? undefined : await look(from), await look(to)];
     const carried = fresh !== undefined && isCarried(fresh) ? fresh : undefined;
-    const [names, oldNames] = [await namesIn(from, carried), await namesIn(join(this.#root, at), old)];
-    for (const name of [...new Set([...names, ...oldNames])].toSorted()) {
-      const child = from === undefined || !names.includes(name) ? undefined : join(from, name);
-      await this.visit(child, `${at}/${name}`);
+    const names = from !== undefined && carried?.isDirectory() === true ? await namesIn(from) : [];
+    const oldNames = old?.isDirectory() === true ? await namesIn(to) : [];
+    for (const { name, inFirst } of together(names, oldNames)) {
+      await this.visit(from !== undefined && inFirst ? within(from, name) : undefined, within(at, name));
     }
     if (carried === undefined) {
       if (old !== undefined && !(old.isDirectory() && oldNames.length > 0)) this.#add('removed', at, old);
     } else if (old === undefined || kindOf(old) !== kindOf(carried)) {
       if (!(carried.isDirectory() && names.length > 0)) this.#add('new', at, carried);
       if (old !== undefined && !old.isDirectory()) this.#add('removed', at, old);
-    } else if (from !== undefined && !(await this.#isSame(from, carried, at, old))) {
+    } else if (from !== undefined && !(await this.#isSame(from, carried, to, old))) {
       this.#add('changed', at, carried);
     }
   }
 
-  async #isSame(from: string, carried: Stats, at: string, old: Stats): Promise<boolean> {
+  async #isSame(from: Place, carried: Stats, to: Place, old: Stats): Promise<boolean> {
     const owned =
       process.geteuid?.() !== 0 ||
       (this.#accounts.uid(carried.uid) === old.uid && this.#accounts.gid(carried.gid) === old.gid);
     if (!owned) return false;
-    const to = join(this.#root, at);
-    if (carried.isSymbolicLink()) return (await readlink(from)) === (await readlink(to));
+    if (carried.isSymbolicLink()) {
+      return (await readlink(from, 'buffer')).equals(await readlink(to, 'buffer'));
+    }
     if ((carried.mode & 0o7777) !== (old.mode & 0o7777)) return false;
     return carried.isDirectory() || (carried.size === old.size && (await sameBytes(from, to, this.#signal)));
   }
 
-  #add(change: CarryBackChange['change'], at: string, stats: Stats): void {
-    this.changes.push({ change, path: `/${at}`, bytes: stats.isFile() ? stats.size : 0 });
+  #add(change: CarryBackChange['change'], at: Place, stats: Stats): void {
+    this.changes.push({ change, path: `/${at.toString()}`, bytes: stats.isFile() ? stats.size : 0 });
   }
 }
 
-async function sameBytes(a: string, b: string, signal: AbortSignal): Promise<boolean> {
+/** The names of two directories, each once, in order. */
+function together(first: readonly Buffer[], other: readonly Buffer[]) {
+  const key = (name: Buffer): string => name.toString('latin1');
+  const all = new Map(other.map((name) => [key(name), { name, inFirst: false }]));
+  for (const name of first) all.set(key(name), { name, inFirst: true });
+  return [...all.values()].toSorted((one, two) => one.name.compare(two.name));
+}
+
+async function sameBytes(a: Place, b: Place, signal: AbortSignal): Promise<boolean> {
   const [left, right] = [Buffer.alloc(readBytes), Buffer.alloc(readBytes)];
   await using one = await open(a, 'r');
   await using other = await open(b, 'r');
@@ -92,24 +101,6 @@ async function sameBytes(a: string, b: string, signal: AbortSignal): Promise<boo
       return false;
     if (bytesRead === 0) return true;
   }
-}
-
-async function look(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-async function namesIn(path: string | undefined, stats: Stats | undefined): Promise<string[]> {
-  return path !== undefined && stats?.isDirectory() === true ? readdir(path) : [];
-}
-
-function isCarried(stats: Stats): boolean {
-  return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
 }
 
 function kindOf(stats: Stats): string {

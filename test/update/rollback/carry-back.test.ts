@@ -279,3 +279,15 @@ test('a preview sees a file that becomes a directory, and the other way round', 
     { change: 'new', path: '/y', bytes: 4 },
   ]);
 });
+
+test('a preview and the way back know names that are no UTF-8', async (t) => {
+  const { activeRoot, root } = await slots(t);
+  const name = Buffer.from('/etc/net/caf\xe9', 'latin1');
+  await writeFile(Buffer.concat([Buffer.from(activeRoot), name]), 'kept');
+  const declared = { paths: ['/etc/net'], activeRoot, root };
+  const change = { change: 'new', path: name.toString(), bytes: 4 };
+  assert.deepEqual((await previewCarryBack(declared, never))[0], change);
+  await carryBack(declared);
+  assert.equal(await readFile(Buffer.concat([Buffer.from(root), name]), 'utf8'), 'kept');
+  assert.deepEqual(await previewCarryBack(declared, never), []);
+});
