@@ -71,13 +71,22 @@ export async function guessStandby(
   }
 }
 
-/** Keeps UUID and label, by which boot menus and fstab know the slot. */
+/** Keeps UUID and label, by which boot menus and fstab know the slot. Errors: BootError `prepare_failed`. */
 async function filesystemFor(
   device: BlockDevice,
   active: BlockDevice,
   { options, bootDirectory }: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
   signal: AbortSignal,
 ): Promise<NewFilesystem> {
+  const { path, otherContent } = device;
+  // A slot never holds such: it is another partition than it is taken for.
+  if (otherContent !== undefined) {
+    throw new BootError(
+      'prepare_failed',
+      `the standby partition ${path} holds no file system but ${otherContent}, and is not formatted; correct ` +
+        `boot.slot_a and boot.slot_b, or, if nobody needs what it holds, run \`wipefs -a ${path}\``,
+    );
+  }
   const known = [options.filesystem, device.filesystem?.type, active.filesystem?.type];
   const type: SlotFilesystem = known.find(isSlotFilesystem) ?? 'ext4';
   // What it was called before a formatting that was cut off.

@@ -16,6 +16,11 @@ export interface BlockDevice {
   readonly readOnly: boolean;
   /** Undefined where no file system is recognised. */
   readonly filesystem: { readonly type: string; readonly uuid: string; readonly label: string } | undefined;
+  /**
+   * What is recognised where there is no file system: `swap`, `crypto_LUKS`, `LVM2_member`, `linux_raid_member`, a
+   * partition table. Undefined where nothing is.
+   */
+  readonly otherContent: string | undefined;
   /** Empty where there is none. Lower case. */
   readonly partUuid: string;
   readonly partLabel: string;
@@ -41,6 +46,8 @@ export async function describeDevice(node: string, signal: AbortSignal): Promise
   const disk = partition === '' ? path : join('/dev', basename(dirname(sys)));
   const tags = await tagsOf(path, number, signal);
   const type = tags.get('TYPE');
+  const isFilesystem = type !== undefined && tags.get('USAGE') === 'filesystem';
+  const table = tags.get('PTTYPE');
   return {
     path,
     disk,
@@ -48,10 +55,10 @@ export async function describeDevice(node: string, signal: AbortSignal): Promise
     sizeBytes: Number(await text('size')) * 512,
     number,
     readOnly: (await text('ro')) === '1',
-    filesystem:
-      type === undefined || tags.get('USAGE') !== 'filesystem'
-        ? undefined
-        : { type, uuid: tags.get('UUID') ?? '', label: tags.get('LABEL') ?? '' },
+    filesystem: isFilesystem
+      ? { type, uuid: tags.get('UUID') ?? '', label: tags.get('LABEL') ?? '' }
+      : undefined,
+    otherContent: isFilesystem ? undefined : (type ?? (table && `a partition table (${table})`)),
     partUuid: (tags.get('PART_ENTRY_UUID') ?? '').toLowerCase(),
     partLabel: tags.get('PART_ENTRY_NAME') ?? '',
     partType: (tags.get('PART_ENTRY_TYPE') ?? '').toLowerCase(),
@@ -94,7 +101,10 @@ async function probe(path: string, signal: AbortSignal): Promise<ReadonlyMap<str
   );
   // 2: nothing found.
   if (exitCode === 2) return new Map();
-  if (exitCode !== 0) throw new CommandError('failed', `blkid could not read ${path}`, stderr);
+  if (exitCode !== 0) {
+    const said = stderr.trim() === '' ? '' : `: ${stderr.trim()}`;
+    throw new CommandError('failed', `blkid could not tell what is on ${path}${said}`, stderr);
+  }
   const pairs = stdout.split('\n').flatMap((line): [string, string][] => {
     const at = line.indexOf('=');
     // blkid escapes what a shell would take apart.

@@ -135,4 +135,27 @@ describe('a standby partition', { skip: whyNoLoopDisks('dumpe2fs', 'e2fsck') }, 
     await assert.rejects(slots.prepare(never), { code: 'prepare_failed', message: /read only/ });
     execFileSync('blockdev', ['--setrw', ecu.disk.partition(2)]);
   });
+
+  it('is refused untouched, by the name of what is in it, when that is no file system', async (t) => {
+    const [ecu, site] = await blockWorld(t);
+    await site.publish(smallRelease);
+    const node = ecu.disk.partition(2);
+    execFileSync('wipefs', ['-q', '-a', node]);
+    execFileSync('mkswap', ['-q', node]);
+    const before = ecu.disk.digest(2);
+    await using slots = await ecu.open();
+    const refusal = {
+      code: 'prepare_failed',
+      message: new RegExp(`standby partition ${node} holds no file system but swap.*wipefs -a ${node}`),
+    };
+    await assert.rejects(slots.look(never), refusal);
+    await assert.rejects(slots.prepare(never), refusal);
+    {
+      await using reader = await ecu.open('reader');
+      await assert.rejects(reader.look(never), refusal);
+    }
+    assert.equal(ecu.disk.digest(2), before);
+    execFileSync('wipefs', ['-q', '-a', node]);
+    assert.deepEqual(await updateBlockEcu(ecu, site), []);
+  });
 });

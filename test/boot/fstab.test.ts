@@ -100,6 +100,7 @@ describe('writing the fstab', () => {
       partUuid: '',
       partLabel: '',
       partType: '',
+      otherContent: undefined,
     };
     return { slot: 'slot_b', root, activeRoot, device };
   }

@@ -47,6 +47,7 @@ export function slotDevices(disk = '/dev/mmcblk0'): Readonly<Record<SlotId, Bloc
       partUuid: `partuuid-of-${label}`,
       partLabel: '',
       partType: '',
+      otherContent: undefined,
     }),
   );
   if (slot_a === undefined || slot_b === undefined) throw new Error('there are two slots');
