@@ -66,8 +66,10 @@ class StatusSlots implements Slots {
     await own.open();
     const other = (mode: AccessMode) => this.#other(mode);
     await adoptSlots({ booted: this.#booted, activeRoot: this.activeRoot, own, other });
-    if ((await own.slotInUse()) === '') await own.setSlotInUse(this.#booted);
-    if ((await own.status()) === undefined) await own.setStatus('INITIALIZED');
+    const unknown = (await own.status()) === undefined;
+    // Without its word, the name of the slot says nothing either.
+    if (unknown || (await own.slotInUse()) === '') await own.setSlotInUse(this.#booted);
+    if (unknown) await own.setStatus('INITIALIZED');
     await this.#nameDevice(own, this.#booted);
     await this.#control.letGo();
   }
@@ -260,7 +262,7 @@ class StatusSlots implements Slots {
       // Last: as long as it says UPDATING or ROLLBACKING, a start finds out again that the switch failed.
       const other = await this.#other('write');
       const word = await other?.status();
-      if (other === undefined || word === undefined) return;
+      if (other === undefined || (word === undefined && (await other.record()) === undefined)) return;
       const failed = status === 'FAILURE' || status === 'ROLLBACK_FAILURE';
       if (failed || word === 'UPDATING' || word === 'ROLLBACKING') await other.setStatus('FAILURE');
     });
@@ -284,9 +286,8 @@ class StatusSlots implements Slots {
 
   async #own(mode: AccessMode): Promise<StatusFiles> {
     const directory = await this.#control.statusDirectory(this.#booted, mode);
-    if (directory === undefined)
-      throw new BootError('status_failed', `status of ${this.#booted} is out of reach`);
-    return new StatusFiles(directory, this.#control.slotNames);
+    if (directory !== undefined) return new StatusFiles(directory, this.#control.slotNames);
+    throw new BootError('status_failed', `status of ${this.#booted} is out of reach`);
   }
 
   /** Undefined where they lie in a slot whose file system cannot be mounted. */
