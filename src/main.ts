@@ -30,7 +30,7 @@ function keepCompiled(): void {
   }
 }
 
-/** The second signal does not wait for an orderly end. SIGHUP ends nothing: diagnostics read their campaigns again. */
+/** The second signal does not wait for an orderly end. SIGHUP ends nothing: campaigns and certificates are read again. */
 function stopOnSignals(): void {
   process.on('SIGHUP', () => {});
   for (const name of ['SIGINT', 'SIGTERM'] as const) {

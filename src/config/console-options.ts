@@ -31,7 +31,9 @@ export const consoleOptions = z
         .describe('file with who may come in by which token (docs/console.md); read again when it changes'),
       certificate_file: absolutePath
         .optional()
-        .describe('PEM file of the certificate and its chain; with it, TLS is spoken'),
+        .describe(
+          'PEM file of the certificate and its chain; with it, TLS is spoken; these files are read again when they change',
+        ),
       key_file: absolutePath.optional().describe('PEM file of its key'),
       client_ca_file: absolutePath
         .optional()

@@ -1,11 +1,19 @@
-import { createServer as createHttp2, createSecureServer, type ServerHttp2Session } from 'node:http2';
+import {
+  createServer as createHttp2,
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+} from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import type { DaemonOptions } from '#config/options.ts';
 import { authority } from '#domain/ecu.ts';
 import type { Log } from '#domain/log.ts';
+import { FreshTls } from '#host/fresh-tls.ts';
 import { nodeHttp } from '#host/node-http.ts';
+import type { TlsMaterial } from '#host/tls-material.ts';
 import { ConsoleServerError, type ConsoleServerErrorCode } from './console-server-error.ts';
-import { readTls, type TlsMaterial } from './console-tls.ts';
+import { readTls } from './console-tls.ts';
 import type { ConsoleHandler } from './exchange.ts';
 
 export interface ConsoleServerOptions {
@@ -29,13 +37,21 @@ const maxHeaderBytes = 16_384;
 /** Takes connections of both versions of HTTP, with or without TLS. */
 type Accept = (socket: Socket) => void;
 
+/** What TLS is spoken with at the moment, and what speaks it once the first connection has come. */
+interface Presented {
+  material: TlsMaterial;
+  server: Http2SecureServer | undefined;
+}
+
 /** Listens for people. Errors: ConsoleServerError. */
 export async function startConsoleServer({
   options,
   log,
   load,
 }: ConsoleServerOptions): Promise<ConsoleServer> {
-  const tls = await readTls(options);
+  const material = await readTls(options);
+  const tls: Presented | undefined = material && { material, server: undefined };
+  const fresh = tls && follow(tls, options, log);
   const sockets = new Set<Socket>();
   let accept: Promise<Accept> | undefined;
   const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) => {
@@ -53,18 +69,47 @@ export async function startConsoleServer({
     );
   });
   server.maxConnections = options.connections;
-  await listen(server, options);
+  try {
+    await listen(server, options);
+  } catch (error) {
+    fresh?.[Symbol.dispose]();
+    throw error;
+  }
   return {
     port: (server.address() as AddressInfo).port,
     secure: tls !== undefined,
-    [Symbol.asyncDispose]: () => stop(server, sockets),
+    [Symbol.asyncDispose]: () => {
+      fresh?.[Symbol.dispose]();
+      return stop(server, sockets);
+    },
   };
+}
+
+/** A certificate that is renewed counts for the connections that are made from then on. */
+function follow(tls: Presented, options: ConsoleServerOptions['options'], log: Log): FreshTls {
+  return new FreshTls(
+    {
+      who: 'the console',
+      read: async () => (await readTls(options)) ?? tls.material,
+      present: (material) => {
+        tls.server?.setSecureContext(contextOf(material));
+        tls.material = material;
+      },
+      log,
+    },
+    tls.material,
+  );
+}
+
+/** All of it each time: what is left out when a context is replaced gets its default. */
+function contextOf({ cert, key, ca }: TlsMaterial): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) };
 }
 
 function acceptor(
   handler: ConsoleHandler,
   options: ConsoleServerOptions['options'],
-  tls: TlsMaterial | undefined,
+  tls: Presented | undefined,
 ): Accept {
   const { idleTimeoutMs } = options;
   const settings = {
@@ -76,20 +121,18 @@ function acceptor(
     session.on('error', () => {});
   };
   if (tls !== undefined) {
-    const { cert, key, ca } = tls;
-    const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+    const clients = tls.material.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
     const secure = createSecureServer(
       {
-        cert,
-        key,
+        ...contextOf(tls.material),
         ...clients,
         allowHTTP1: true,
-        minVersion: 'TLSv1.2',
         settings,
         handshakeTimeout: firstBytesMs,
       },
       handler,
     );
+    tls.server = secure;
     secure.on('session', bounded);
     // Of what speaks HTTP/1.1 here.
     secure.setTimeout(idleTimeoutMs);

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { createServer as createTlsServer, type ServerOptions, type Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { join } from 'node:path';
 import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
+import { FreshTls } from '#host/fresh-tls.ts';
 import { nodeHttp } from '#host/node-http.ts';
+import { readTlsMaterial, type TlsFiles } from '#host/tls-material.ts';
 import { AccessList } from './access-list.ts';
 import { Collector } from './collector.ts';
 import { segmentListener } from './segment-listener.ts';
@@ -24,7 +25,6 @@ const maxBodies = 4;
 const maxConnections = 64;
 const requestMs = 300_000;
 const listenAgainMs = 10_000;
-const lookEveryMs = 30_000;
 
 /** Takes segments of children, as the options say; undefined when they do not. What goes wrong is told and tried again. */
 export async function openCollector(
@@ -66,7 +66,7 @@ export async function openCollector(
     log,
   });
   stack.use(keepListening);
-  if (files !== undefined) stack.use(await FreshTls.follow(server as TlsServer, files, log));
+  if (files !== undefined) stack.use(await followTls(server as TlsServer, files, log));
   keepListening.start();
   return collector;
 }
@@ -105,12 +105,6 @@ class ListenAgain implements AsyncDisposable {
   }
 }
 
-interface TlsFiles {
-  readonly certificate: string;
-  readonly key: string;
-  readonly ca: string | undefined;
-}
-
 /** Undefined when the children are to come without TLS. */
 function tlsFiles({
   certificateFile,
@@ -121,48 +115,21 @@ function tlsFiles({
   return { certificate: certificateFile, key: keyFile, ca: caFile };
 }
 
-/** Presents the certificate that the files hold at the moment. With authorities, children have to present one of theirs. */
-class FreshTls implements Disposable {
-  readonly #server: TlsServer;
-  readonly #files: TlsFiles;
-  readonly #log: Log;
-  #timer: NodeJS.Timeout | undefined;
-  #last = '';
+const names = {
+  certificate: 'diagnostics.collect.certificate_file',
+  key: 'diagnostics.collect.key_file',
+  ca: 'diagnostics.collect.ca_file',
+};
 
-  private constructor(server: TlsServer, files: TlsFiles, log: Log) {
-    this.#server = server;
-    this.#files = files;
-    this.#log = log;
-  }
-
-  static async follow(server: TlsServer, files: TlsFiles, log: Log): Promise<FreshTls> {
-    const fresh = new FreshTls(server, files, log);
-    await fresh.#load();
-    fresh.#timer = setInterval(() => void fresh.#load(), lookEveryMs).unref();
-    return fresh;
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-
-  async #load(): Promise<void> {
-    const { certificate, key, ca } = this.#files;
-    try {
-      const [cert, keyText, caText] = await Promise.all(
-        [certificate, key, ...(ca === undefined ? [] : [ca])].map((path) => readFile(path, 'utf8')),
-      );
-      const context: ServerOptions = {
-        ...(cert && { cert }),
-        ...(keyText && { key: keyText }),
-        ...(caText && { ca: caText }),
-      };
-      const text = JSON.stringify(context);
-      if (text === this.#last) return;
-      this.#server.setSecureContext(context);
-      this.#last = text;
-    } catch (error) {
-      this.#log.error({ err: error }, 'the certificate of diagnostics.collect cannot be used');
-    }
-  }
+/** With authorities, children have to present a certificate of theirs. Until the files are right, nobody gets in. */
+async function followTls(server: TlsServer, files: TlsFiles, log: Log): Promise<FreshTls> {
+  const fresh = new FreshTls({
+    who: 'collecting diagnostics of children',
+    read: () => readTlsMaterial(files, names),
+    present: ({ cert, key, ca }) =>
+      server.setSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) }),
+    log,
+  });
+  await fresh.look();
+  return fresh;
 }

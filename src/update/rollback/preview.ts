@@ -1,6 +1,5 @@
 import type { Stats } from 'node:fs';
 import { open, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type AccountMap, readAccountMap } from '#update/account-map.ts';
 import type { Place } from '#update/places.ts';
 import { isCarried, look, namesIn, within } from '#update/places.ts';

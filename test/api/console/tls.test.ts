@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { ConsoleServerError } from '#api/console/console-server-error.ts';
@@ -107,6 +108,56 @@ describe('the console over TLS', () => {
       answer(statusCode),
     ).end();
     assert.equal(await answered, 200);
+  });
+});
+
+/** A connection, and the certificate that it was met with. */
+async function met(t: TestContext, url: string) {
+  const socket = connectTls({
+    port: Number(new URL(url).port),
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+  });
+  t.after(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return { socket, subject: socket.getPeerCertificate().subject.CN };
+}
+
+async function answersOver(socket: TLSSocket): Promise<string> {
+  socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  const [bytes] = await once(socket, 'data');
+  return String(bytes).slice(0, 15);
+}
+
+describe('files of TLS that change', () => {
+  it('are read again on SIGHUP, for new connections; open ones go on', async (t) => {
+    const { save, options } = await files(t);
+    const { url } = await servedConsole(t, { options });
+    const old = await met(t, url);
+    assert.equal(old.subject, 'localhost');
+    const renewed = makeRoot('renewed', { isCa: false });
+    await save('cert.pem', renewed.pem);
+    await save('key.pem', keyOf(renewed));
+    process.emit('SIGHUP');
+    while ((await met(t, url)).subject !== 'renewed');
+    assert.equal(await answersOver(old.socket), 'HTTP/1.1 200 OK');
+    const { socket } = await met(t, url);
+    assert.equal(await answersOver(socket), 'HTTP/1.1 200 OK');
+  });
+
+  it('let in clients of new authorities, and those of old ones no more', async (t) => {
+    const { save, clients, options } = await files(t);
+    const { url } = await servedConsole(t, { options: { ...options, clientOperators: ['workshop'] } });
+    const others = makeRoot('Other clients');
+    const renewed = makeRoot('renewed', { isCa: false });
+    await save('clients.pem', others.pem);
+    await save('cert.pem', renewed.pem);
+    await save('key.pem', keyOf(renewed));
+    process.emit('SIGHUP');
+    while ((await met(t, url)).subject !== 'renewed');
+    assert.equal(await codeOf(clientOf(url, issue(others, 'workshop')).getCaller({})), undefined);
+    assert.equal(await codeOf(clientOf(url, issue(clients, 'workshop')).getCaller({})), Code.Unauthenticated);
   });
 });
 
