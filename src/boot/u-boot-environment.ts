@@ -55,13 +55,13 @@ export class UBootEnvironment {
   }
 
   /**
-   * Sets variables durably and reads them back. All in one write of the environment where the tool can: a tool that
-   * does not take our form of a script gets them one by one. Errors: BootError `switch_failed`.
+   * Sets variables durably and reads them back. All in one write of the environment where the tool takes scripts, and
+   * one by one what is left. Errors: BootError `switch_failed`.
    */
   async set(wanted: Variables): Promise<void> {
-    if ((await this.#differing(wanted)).length === 0) return;
-    // The tool of U-Boot itself separates by blanks and takes our lines for unknown names: it changes nothing.
-    const scripted = await this.#runScript(await this.#differing(wanted));
+    const wrong = await this.#differing(wanted);
+    if (wrong.length === 0) return;
+    const scripted = await this.#runScript(wrong, await this.#isLibubootenv());
     for (const [name, value] of await this.#differing(wanted)) {
       await bootToolOutput(this.#set, value === '' ? [name] : [name, value], 'switch_failed');
     }
@@ -82,12 +82,26 @@ export class UBootEnvironment {
     return Object.entries(wanted).filter(([name, value]) => (now.get(name) ?? '') !== value);
   }
 
+  /**
+   * Whether the tools are those of libubootenv, which show their bare version. Scripts differ: libubootenv takes lines
+   * `name=value` and ignores others; U-Boot's own tool takes blanks between the two, and a line `name=value` removes the
+   * variable, so that after a power cut there would be no slot to boot. @see tools/env/fw_env.c of U-Boot: fw_parse_script, envmatch
+   */
+  async #isLibubootenv(): Promise<boolean> {
+    const { exitCode, stdout } = await runBootTool(this.#print, ['-V'], 'switch_failed');
+    return exitCode === 0 && /^\d+(?:\.\d+)+\S*$/.test(stdout.trim());
+  }
+
   /** What the tool said, for people, where it refused; the result is judged by reading back. */
-  async #runScript(lines: readonly (readonly [string, string])[]): Promise<string> {
+  async #runScript(lines: readonly (readonly [string, string])[], isLibubootenv: boolean): Promise<string> {
+    const separator = isLibubootenv ? '=' : ' ';
+    const text = lines.map(([name, value]) =>
+      value === '' && !isLibubootenv ? `${name}\n` : `${name}${separator}${value}\n`,
+    );
     const directory = await mkdtemp(join(tmpdir(), 'ota-u-boot-'));
     try {
       const file = join(directory, 'script');
-      await writeFile(file, lines.map(([name, value]) => `${name}=${value}\n`).join(''));
+      await writeFile(file, text.join(''));
       const result = await runBootTool(this.#set, ['-s', file], 'switch_failed');
       return result.exitCode === 0 ? '' : ` (\`fw_setenv -s\` ${howItEnded(result)})`;
     } finally {

@@ -36,7 +36,7 @@ async function errorOf(call: Promise<unknown>): Promise<BootError> {
 }
 
 describe('U-Boot', () => {
-  for (const tool of ['libubootenv', 'u-boot-tools'] as const) {
+  for (const tool of ['libubootenv', 'u-boot-tools', 'without scripts'] as const) {
     it(`tries a slot once, falls back, and tries it again when asked to (${tool})`, async (t) => {
       const machine = await UBootMachine.onPath(t, tool);
       await loaderOf('slot_a').tryOnce('slot_b');
@@ -69,13 +69,34 @@ describe('U-Boot', () => {
     });
   }
 
-  it('writes the environment once for a switch, and not at all when nothing changes', async (t) => {
-    const machine = await UBootMachine.onPath(t);
-    await loaderOf('slot_a').tryOnce('slot_b');
-    assert.equal((await machine.calls()).length, 1);
-    await loaderOf('slot_a').tryOnce('slot_b');
-    assert.deepEqual(await machine.calls(), []);
-  });
+  for (const tool of ['libubootenv', 'u-boot-tools'] as const) {
+    it(`writes the environment once for a switch, and not at all when nothing changes (${tool})`, async (t) => {
+      const machine = await UBootMachine.onPath(t, tool);
+      await loaderOf('slot_a').tryOnce('slot_b');
+      assert.equal((await machine.calls()).length, 1);
+      await loaderOf('slot_a').tryOnce('slot_b');
+      assert.deepEqual(await machine.calls(), []);
+    });
+
+    it(`has the old slot or the new one, and both only whole, wherever the power goes (${tool})`, async (t) => {
+      const machine = await UBootMachine.onPath(t, tool);
+      const onTrial = {
+        ota_slot: 'slot_a',
+        bootlimit: '1',
+        bootcount: '1',
+        ota_try: 'slot_b',
+        upgrade_available: '1',
+      };
+      for (let cut = 1; cut <= 2; cut++) {
+        await machine.environment(onTrial);
+        await machine.mood(`cut ${cut}`);
+        await loaderOf('slot_b')
+          .makeDefault('slot_b')
+          .catch(() => {});
+        assert.equal((await machine.variables())['ota_slot'], 'slot_b', `cut after ${cut} writes`);
+      }
+    });
+  }
 
   it('falls back to the other slot even where the default was changed by hand', async (t) => {
     const machine = await UBootMachine.onPath(t);
@@ -86,7 +107,7 @@ describe('U-Boot', () => {
 });
 
 test('a power cut between any two writes leaves a trial of one attempt, or none', async (t) => {
-  const machine = await UBootMachine.onPath(t, 'u-boot-tools');
+  const machine = await UBootMachine.onPath(t, 'without scripts');
   const before = { ota_slot: 'slot_a', bootlimit: '3', bootcount: '7', ota_try: 'slot_a' };
   const seen: string[] = [];
   for (let cut = 1; cut <= 6; cut++) {
@@ -103,7 +124,7 @@ test('a power cut between any two writes leaves a trial of one attempt, or none'
 });
 
 test('a power cut while a release is confirmed keeps it, or falls back', async (t) => {
-  const machine = await UBootMachine.onPath(t, 'u-boot-tools');
+  const machine = await UBootMachine.onPath(t, 'without scripts');
   const onTrial = {
     ota_slot: 'slot_a',
     bootlimit: '1',

@@ -11,6 +11,9 @@ import { programsOnPath } from './programs.ts';
 type ToolMood = 'honest' | 'lying' | 'failing' | 'hanging' | 'damaged' | 'unreadable' | `cut ${number}`;
 
 const fwPrintenv = `
+if [ "$1" = -V ]; then
+  if [ "$(cat tool)" = libubootenv ]; then echo 0.3.2; exit 0; else echo "Unknown option" >&2; exit 1; fi
+fi
 case "$(cat mood)" in
   damaged) echo "Warning: Bad CRC, using default environment" >&2; echo bootcmd=run distro_bootcmd; exit 0 ;;
   unreadable) echo "Cannot read environment, using default" >&2; exit 243 ;;
@@ -20,7 +23,11 @@ esac
 cat env
 `;
 
-/** Of libubootenv: a script is one write. Of U-Boot: names and values in a script are separated by blanks. */
+/**
+ * A script is one write. Of libubootenv: lines `name=value`, others are ignored. Of U-Boot: blanks between name and value,
+ * a name alone is removed, and so is, by a line `name=value`, what has the name before the `=` (tools/env/fw_env.c,
+ * envmatch). An old one takes no scripts.
+ */
 const fwSetenv = `
 echo "$*" >> calls
 case "$(cat mood)" in
@@ -31,22 +38,26 @@ esac
 to_file() {
   grep -v "^$2=" "$1" > env.new; [ -z "$3" ] || echo "$2=$3" >> env.new; mv env.new "$1"
 }
-write() {
-  to_file env "$1" "$2"
+written() {
   left=$(sed -n 's/^cut //p' mood)
   [ -n "$left" ] || return 0
   if [ "$left" -le 1 ]; then echo lying > mood; kill -9 $$; fi
   echo "cut $((left - 1))" > mood
 }
-if [ "$1" != -s ]; then write "$1" "$2"; exit; fi
-if [ "$(cat tool)" = u-boot-tools ]; then
-  while read -r name value; do to_file env "$name" "$value"; done < "$2"
-else
-  cp env env.whole
-  while IFS== read -r name value; do to_file env.whole "$name" "$value"; done < "$2"
-  mv env.whole env
-fi
+if [ "$1" != -s ]; then to_file env "$1" "$2"; written; exit; fi
+cp env env.whole
+case "$(cat tool)" in
+  libubootenv)
+    grep = "$2" > script
+    while IFS== read -r name value; do to_file env.whole "$name" "$value"; done < script ;;
+  u-boot-tools) while read -r name value; do to_file env.whole "\${name%%=*}" "$value"; done < "$2" ;;
+  *) echo "invalid option -- 's'" >&2; exit 1 ;;
+esac
+mv env.whole env
+written
 `;
+
+type UBootTool = 'libubootenv' | 'u-boot-tools' | 'without scripts';
 
 /** A machine with U-Boot: its environment in a file, the tools on PATH, and what U-Boot does with it at a boot. */
 export class UBootMachine {
@@ -57,10 +68,7 @@ export class UBootMachine {
   }
 
   /** `slot_a` is the default, nothing is on trial. */
-  static async onPath(
-    t: TestContext,
-    tool: 'libubootenv' | 'u-boot-tools' = 'libubootenv',
-  ): Promise<UBootMachine> {
+  static async onPath(t: TestContext, tool: UBootTool = 'libubootenv'): Promise<UBootMachine> {
     const programs = { fw_printenv: fwPrintenv, fw_setenv: fwSetenv };
     const machine = new UBootMachine(await programsOnPath(t, programs));
     await machine.#write('tool', tool);
