@@ -31,14 +31,17 @@ export const grub: LoaderKind = {
 
   async detect(setting) {
     const { bootDirectory } = setting;
+    const managed = await managedFolder(bootDirectory);
     for (const name of ['grub/grub.cfg', 'grub/grubenv']) {
       const path = join(bootDirectory, name);
       if ((await entryAt(path).catch(() => undefined)) === undefined) continue;
       // Any Debian machine has it. Its other partitions are no slots unless something says so: they get formatted.
-      const sign = (await managedFolder(bootDirectory)) ?? (await spareSlot(setting, never));
+      const sign = managed === undefined ? await spareSlot(setting, never) : `${managed} too`;
       return { reason: `${path} exists, and ${sign}` };
     }
-    return undefined;
+    // Both can be lost, and are made again.
+    const hasGrub = (await entryAt(join(bootDirectory, 'grub')).catch(() => undefined)) !== undefined;
+    return managed !== undefined && hasGrub ? { reason: `${managed} exists` } : undefined;
   },
 
   async open(setting, role) {
@@ -61,7 +64,7 @@ export const grub: LoaderKind = {
 async function managedFolder(bootDirectory: string): Promise<string | undefined> {
   const names = await readdir(bootDirectory).catch(() => []);
   const folder = names.find((name) => /^ota-(?:slot_[ab]|partition(?:\..+)?)$/.test(name));
-  return folder === undefined ? undefined : `${join(bootDirectory, folder)} too`;
+  return folder === undefined ? undefined : join(bootDirectory, folder);
 }
 
 class GrubLoader implements BootLoader {
