@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { BootError } from '#boot/boot-error.ts';
 import { readAtMost } from '#host/durable-file.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 
 /** A version of Jetson Linux (the board support package), such as `R35.4.1`. */
 export interface BspVersion {
@@ -14,7 +14,8 @@ export const firstUefiBranch = 34;
 
 /** What a release says in `/etc/nv_tegra_release`: `# R35 (release), REVISION: 4.1, GCID: …`. Undefined without it. */
 export async function bspOf(root: string): Promise<BspVersion | undefined> {
-  const text = (await readAtMost(join(root, 'etc', 'nv_tegra_release'), 4096))?.toString('latin1') ?? '';
+  const path = await resolveInRoot(root, '/etc/nv_tegra_release');
+  const text = (await readAtMost(path, 4096))?.toString('latin1') ?? '';
   const [, branch, revision] = /^# R(\d+) \(\w+\), REVISION: (\d+\.\d+)/.exec(text) ?? [];
   if (branch === undefined || revision === undefined) return undefined;
   return { branch: Number(branch), text: `${branch}.${revision}` };

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlotId } from '#boot/slots.ts';
 import { copyDurably, makeDirectoryDurably } from '#host/durable-file.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 import type { BootPartition } from './boot-partition.ts';
 
 /**
@@ -52,7 +53,7 @@ async function sourceOf(root: string, version: string): Promise<TreeSource | und
     `lib/firmware/${version}/device-tree`,
   ];
   for (const place of places) {
-    const directory = join(root, place);
+    const directory = await resolveInRoot(root, place);
     const wanted = new Set(models.map(([, name]) => name));
     const trees = (await filesIn(join(directory, 'broadcom'))).filter((path) => wanted.has(nameOf(path)));
     if (trees.length > 0) return { trees, overlays: await filesIn(join(directory, 'overlays')) };

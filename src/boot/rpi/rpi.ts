@@ -11,6 +11,7 @@ import type { SlotId } from '#boot/slots.ts';
 import { slotIds } from '#boot/slots.ts';
 import type { BlockDevice } from '#host/block-device.ts';
 import { deviceHolding } from '#host/block-device.ts';
+import { resolveInRoot } from '#host/root-path.ts';
 import { BootPartition } from './boot-partition.ts';
 import { installDeviceTrees } from './device-trees.ts';
 
@@ -77,7 +78,7 @@ export class RpiLoader implements BootLoader {
 
   async install(tree: SlotTree): Promise<void> {
     const { slot, root, device } = tree;
-    const boot = join(root, 'boot');
+    const boot = await resolveInRoot(root, '/boot');
     const { version, kernel, initrds } = await newestKernel(boot);
     const name = rootName(slot, device);
     await installFstab(tree, {

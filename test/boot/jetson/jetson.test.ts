@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { BootError } from '#boot/boot-error.ts';
+import { bspOf } from '#boot/jetson/bsp.ts';
 import { JetsonLoader, jetsonCboot, jetsonUefi } from '#boot/jetson/jetson.ts';
 import { Nvbootctrl } from '#boot/jetson/nvbootctrl.ts';
 import type { SlotId } from '#boot/slots.ts';
@@ -239,6 +240,17 @@ test('the version of Jetson Linux tells which of both it is', async (t) => {
   await writeFile(release, '# R35 (release), REVISION: 4.1, GCID: 1, BOARD: t186ref\n');
   assert.equal(await jetsonCboot.detect(setting), undefined);
   assert.match((await jetsonUefi.detect(setting))?.reason ?? '', /R35\.4\.1/);
+});
+
+test('the version behind a link is that of the tree it is asked of', async (t) => {
+  const [root, running] = [await scratchDirectory(t), await scratchDirectory(t)];
+  for (const name of ['etc', 'usr/etc']) await mkdir(join(root, name), { recursive: true });
+  await writeFile(join(running, 'release'), '# R35 (release), REVISION: 4.1, GCID: 1, BOARD: t186ref\n');
+  await symlink(join(running, 'release'), join(root, 'etc/nv_tegra_release'));
+  assert.equal(await bspOf(root), undefined);
+  await mkdir(join(root, running), { recursive: true });
+  await writeFile(join(root, running, 'release'), '# R36 (release), REVISION: 3.0, GCID: 1\n');
+  assert.equal((await bspOf(root))?.text, '36.3.0');
 });
 
 test('a Jetson that was flashed without A/B slots, or has no tool, is not worked on', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
@@ -65,4 +65,23 @@ test('device trees are found where Debian puts them, and an image without any ch
   const root = await release('tree 2', 'overlay 2', `usr/lib/linux-image-${version}`);
   await installDeviceTrees(root, version, partition, 'slot_b');
   assert.match(await partition.config('slot_b'), /device_tree=slot_b/);
+});
+
+test('device trees behind a link are those of the release, not those of the running one', async (t) => {
+  const { directory, partition, release } = await slots(t);
+  const place = `lib/firmware/${version}/device-tree`;
+  const running = await release('tree of the running release', 'overlay 1');
+  const root = await release('tree 2', 'overlay 1', `usr/${place}`);
+  // A link that is followed by the system that runs leads there.
+  await symlink(join(running, 'lib'), join(root, 'lib'));
+  await mkdir(join(root, running), { recursive: true });
+  await symlink('/usr/lib', join(root, running, 'lib'));
+  await rename(join(root, 'usr/lib/firmware', version), join(root, 'usr/lib/firmware-moved'));
+  await mkdir(join(root, 'usr/lib/firmware', version), { recursive: true });
+  await symlink(
+    '/usr/lib/firmware-moved/device-tree',
+    join(root, 'usr/lib/firmware', version, 'device-tree'),
+  );
+  await installDeviceTrees(root, version, partition, 'slot_b');
+  assert.equal(await readFile(join(directory, 'slot_b/bcm2711-rpi-4-b.dtb'), 'utf8'), 'tree 2');
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
@@ -160,6 +160,23 @@ test('a boot partition without the files of both slots is named, with what to do
     rpi.open(setting, 'daemon'),
     bootError('startup_failed', /mount the boot partition there/),
   );
+});
+
+test('a kernel behind a link is that of the release, not that of the running one', async (t) => {
+  const ecu = await pi(t);
+  const tree = await release(t, ecu);
+  const boot = join(ecu.setting.activeRoot, 'running-boot');
+  await rename(join(tree.root, 'boot'), join(tree.root, 'kept-boot'));
+  await mkdir(join(tree.root, boot, '..'), { recursive: true });
+  await symlink('/kept-boot', join(tree.root, boot));
+  await symlink(boot, join(tree.root, 'boot'));
+  await mkdir(boot);
+  for (const name of ['vmlinuz', 'initrd.img'])
+    await writeFile(join(boot, `${name}-6.0.0`), 'of the running');
+  const loader = await ecu.start();
+  await loader.install(tree);
+  await loader.tryOnce('slot_b');
+  assert.deepEqual(await ecu.firmware.boot(['0 tryboot']), fresh);
 });
 
 test('a release without a kernel, and a boot partition that cannot be written, are named', async (t) => {
