@@ -19,6 +19,7 @@ import { guessFreshSpace, measureFreshSpace } from './fresh-space.ts';
 import { SlotMounts } from './slot-mounts.ts';
 import type { AccessMode, FreshSpace, SeenTree, SlotId, Slots, StandbyTree } from './slots.ts';
 import { otherSlot } from './slots.ts';
+import type { StatusMirror } from './status-files.ts';
 import { openStatusSlots } from './status-slots.ts';
 
 /** In the standby slot for the time of an update: on its file system, so that files can be renamed out of it. */
@@ -88,6 +89,10 @@ class BlockControl implements BootControl {
       standby: loader.devices[this.#standby],
       role,
     });
+  }
+
+  statusMirror(slot: SlotId): StatusMirror | undefined {
+    return this.#loader.statusMirror?.(slot);
   }
 
   deviceNames(slot: SlotId): readonly string[] {

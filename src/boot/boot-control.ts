@@ -1,5 +1,5 @@
 import type { AccessMode, SeenTree, SlotId, StandbyTree } from './slots.ts';
-import type { SlotNames } from './status-files.ts';
+import type { SlotNames, StatusMirror } from './status-files.ts';
 
 /**
  * What differs between boot loaders. `status-slots.ts` does everything else. Calls may be interrupted by a power cut and
@@ -14,6 +14,8 @@ export interface BootControl extends AsyncDisposable {
   readonly activeRoot: string;
   /** What the status files call the slots; absent where by their roles. */
   readonly slotNames?: SlotNames | undefined;
+  /** Where else a slot's status files are kept in step; absent where nowhere. */
+  statusMirror?(slot: SlotId): StatusMirror | undefined;
   /** What the device of a slot is called: `PARTUUID=id`, `UUID=id`; absent where slots are no devices. */
   deviceNames?(slot: SlotId): readonly string[];
   /**

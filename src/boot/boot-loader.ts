@@ -2,7 +2,7 @@ import type { DaemonOptions } from '#config/options.ts';
 import type { Log } from '#domain/log.ts';
 import type { BlockDevice } from '#host/block-device.ts';
 import type { SlotId } from './slots.ts';
-import type { SlotNames } from './status-files.ts';
+import type { SlotNames, StatusMirror } from './status-files.ts';
 
 /** What a boot loader's file is given. Everything it touches lies below these. */
 export interface LoaderSetting {
@@ -50,6 +50,8 @@ export interface BootLoader {
   readonly status: StatusPlace;
   /** What the status files of existing clients call the slots; absent where by their roles. */
   readonly slotNames?: SlotNames | undefined;
+  /** Where else a slot's status files are kept in step, for older clients that share the boot partition. */
+  statusMirror?(slot: SlotId): StatusMirror | undefined;
   /** Keeps the firmware from falling back to a slot whose tree is about to be written to; absent where it never would. */
   withhold?(slot: SlotId): Promise<void>;
   /**

@@ -1,7 +1,19 @@
+import type { BootControl } from './boot-control.ts';
 import { BootError } from './boot-error.ts';
 import type { SlotWords } from './judge.ts';
-import type { SlotContents, SlotId } from './slots.ts';
-import type { StatusFiles } from './status-files.ts';
+import type { AccessMode, SlotContents, SlotId } from './slots.ts';
+import { StatusFiles } from './status-files.ts';
+
+/** Undefined where they lie in a slot whose file system cannot be mounted. Errors: those of the boot control. */
+export async function statusFilesOf(
+  control: BootControl,
+  slot: SlotId,
+  mode: AccessMode,
+): Promise<StatusFiles | undefined> {
+  const directory = await control.statusDirectory(slot, mode);
+  if (directory === undefined) return undefined;
+  return new StatusFiles(directory, control.slotNames, control.statusMirror?.(slot));
+}
 
 // What the status files of one slot say. No files: they lie in a slot whose file system cannot be mounted.
 

@@ -55,6 +55,15 @@ const recordSchema = z.object({
 /** What `slot_in_use` calls each slot, where existing clients do not call it by its role. */
 export type SlotNames = Readonly<Record<SlotId, string>>;
 
+/** A directory where `status`, `slot_in_use`, `version` and `version_detail` of a slot are kept once more. */
+export interface StatusMirror {
+  readonly directory: string;
+  readonly names: SlotNames;
+}
+
+/** The files that existing clients know. */
+const mirrored = ['status', 'slot_in_use', 'version', 'version_detail'];
+
 /** What boots of a release that is on trial leave for the next one, the daemon's and those of the guard beside it. */
 const trialFiles = ['rearmed', 'trial', guardNoteFile, firstBootFile];
 
@@ -70,10 +79,12 @@ const maxJsonBytes = 64 * 1024;
 export class StatusFiles {
   readonly directory: string;
   readonly #names: SlotNames | undefined;
+  readonly #mirror: StatusMirror | undefined;
 
-  constructor(directory: string, names?: SlotNames) {
+  constructor(directory: string, names?: SlotNames, mirror?: StatusMirror) {
     this.directory = directory;
     this.#names = names;
+    this.#mirror = mirror;
   }
 
   /** Makes the directory, and clears what an interrupted write left. */
@@ -99,7 +110,7 @@ export class StatusFiles {
   }
 
   async setSlotInUse(slot: SlotId): Promise<void> {
-    await this.#write('slot_in_use', this.#names?.[slot] ?? slot);
+    await this.#write('slot_in_use', this.#names?.[slot] ?? slot, this.#mirror?.names[slot]);
   }
 
   async version(): Promise<string> {
@@ -179,30 +190,47 @@ export class StatusFiles {
 
   async #remove(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      await this.#naming(name, 'removed', () => removeDurably(join(this.directory, name)));
+      for (const directory of this.#placesOf(name)) {
+        await this.#naming(directory, name, 'removed', () => removeDurably(join(directory, name)));
+      }
     }
   }
 
-  async #write(name: string, text: string): Promise<void> {
-    await this.#naming(name, 'written', () => writeDurably(join(this.directory, name), text));
+  async #write(name: string, text: string, inMirror = text): Promise<void> {
+    for (const directory of this.#placesOf(name)) {
+      const content = directory === this.directory ? text : inMirror;
+      await this.#naming(directory, name, 'written', () => writeDurably(join(directory, name), content));
+    }
+  }
+
+  #placesOf(name: string): readonly string[] {
+    const isMirrored = this.#mirror !== undefined && mirrored.includes(name);
+    return isMirrored ? [this.directory, this.#mirror.directory] : [this.directory];
   }
 
   async #text(name: string, maxBytes: number): Promise<string> {
     const read = (): Promise<Buffer | undefined> => readAtMost(join(this.directory, name), maxBytes);
-    return (await this.#naming(name, 'read', read))?.toString('utf8') ?? '';
+    return (await this.#naming(this.directory, name, 'read', read))?.toString('utf8') ?? '';
   }
 
   #json(name: string): Promise<unknown> {
-    return this.#naming(name, 'read', () => readSmallJson(join(this.directory, name), maxJsonBytes));
+    return this.#naming(this.directory, name, 'read', () =>
+      readSmallJson(join(this.directory, name), maxJsonBytes),
+    );
   }
 
   /** What the file system says does not always tell of which file. */
-  async #naming<T>(name: string, done: 'read' | 'written' | 'removed', work: () => Promise<T>): Promise<T> {
+  async #naming<T>(
+    directory: string,
+    name: string,
+    done: 'read' | 'written' | 'removed',
+    work: () => Promise<T>,
+  ): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      const what = `${join(this.directory, name)} could not be ${done}`;
-      const why = whyAndMend(error, `the file system of ${this.directory}`);
+      const what = `${join(directory, name)} could not be ${done}`;
+      const why = whyAndMend(error, `the file system of ${directory}`);
       throw new BootError('status_failed', `${what}: ${why}`, { cause: error });
     }
   }

@@ -4,7 +4,7 @@ import type { BootControl } from './boot-control.ts';
 import { asBootError, BootError, type BootErrorCode, wrapped } from './boot-error.ts';
 import { judgeBoot } from './judge.ts';
 import { letGoUnlessHeld } from './let-go.ts';
-import { rollbackTarget, slotContents, slotWords } from './read-slot.ts';
+import { rollbackTarget, slotContents, slotWords, statusFilesOf } from './read-slot.ts';
 import { SlotArchive } from './slot-archive.ts';
 import type {
   AccessMode,
@@ -19,7 +19,7 @@ import type {
   StandbyTree,
 } from './slots.ts';
 import { otherSlot } from './slots.ts';
-import { StatusFiles } from './status-files.ts';
+import type { StatusFiles } from './status-files.ts';
 
 /**
  * Opens the status files of both slots. The daemon also mends them: a missing or unknown status becomes INITIALIZED.
@@ -285,15 +285,13 @@ class StatusSlots implements Slots {
   }
 
   async #own(mode: AccessMode): Promise<StatusFiles> {
-    const directory = await this.#control.statusDirectory(this.#booted, mode);
-    if (directory !== undefined) return new StatusFiles(directory, this.#control.slotNames);
+    const files = await statusFilesOf(this.#control, this.#booted, mode);
+    if (files !== undefined) return files;
     throw new BootError('status_failed', `status of ${this.#booted} is out of reach`);
   }
 
-  /** Undefined where they lie in a slot whose file system cannot be mounted. */
-  async #other(mode: AccessMode): Promise<StatusFiles | undefined> {
-    const directory = await this.#control.statusDirectory(otherSlot(this.#booted), mode);
-    return directory === undefined ? undefined : new StatusFiles(directory, this.#control.slotNames);
+  #other(mode: AccessMode): Promise<StatusFiles | undefined> {
+    return statusFilesOf(this.#control, otherSlot(this.#booted), mode);
   }
 
   async #otherOrFail(mode: AccessMode): Promise<StatusFiles> {

@@ -9,6 +9,7 @@ import { newestKernel } from '#boot/kernels.ts';
 import { fstabPlan } from '#boot/slot-fstab.ts';
 import type { SlotId } from '#boot/slots.ts';
 import { otherSlot } from '#boot/slots.ts';
+import type { StatusMirror } from '#boot/status-files.ts';
 import { entryAt } from '#host/entry-at.ts';
 import { resolveInRoot } from '#host/root-path.ts';
 import { adopt } from './adopt.ts';
@@ -16,6 +17,7 @@ import { GrubenvFile } from './grubenv.ts';
 import { defaultArguments, slotArguments } from './kernel-arguments.ts';
 import type { GrubLayout } from './layout.ts';
 import { readLayout } from './layout.ts';
+import { legacyMirrors } from './legacy.ts';
 import { defaultMenuName, formatDefaultMenu, slotCalled, slotMenuName, slotNames } from './menu.ts';
 import { bootableEntry, putKernel, replaceMenu, slotFolder, withdrawMenu } from './slot-folder.ts';
 import { spareSlot } from './spare-slot.ts';
@@ -56,7 +58,7 @@ export const grub: LoaderKind = {
         () => adopt({ setting, layout, environment }, never),
       );
     }
-    return new GrubLoader(setting, layout, environment);
+    return new GrubLoader({ setting, layout, environment, mirrors: await legacyMirrors(layout) });
   },
 };
 
@@ -65,6 +67,13 @@ async function managedFolder(bootDirectory: string): Promise<string | undefined>
   const names = await readdir(bootDirectory).catch(() => []);
   const folder = names.find((name) => /^ota-(?:slot_[ab]|partition(?:\..+)?)$/.test(name));
   return folder === undefined ? undefined : join(bootDirectory, folder);
+}
+
+interface GrubParts {
+  readonly setting: LoaderSetting;
+  readonly layout: GrubLayout;
+  readonly environment: GrubenvFile;
+  readonly mirrors: Readonly<Record<SlotId, StatusMirror | undefined>>;
 }
 
 class GrubLoader implements BootLoader {
@@ -76,14 +85,20 @@ class GrubLoader implements BootLoader {
   readonly #setting: LoaderSetting;
   readonly #layout: GrubLayout;
   readonly #environment: GrubenvFile;
+  readonly #mirrors: GrubParts['mirrors'];
 
-  constructor(setting: LoaderSetting, layout: GrubLayout, environment: GrubenvFile) {
+  constructor({ setting, layout, environment, mirrors }: GrubParts) {
     this.booted = layout.booted;
     this.devices = layout.devices;
     this.status = { kind: 'shared', directory: (slot) => slotFolder(layout, slot) };
     this.#setting = setting;
     this.#layout = layout;
     this.#environment = environment;
+    this.#mirrors = mirrors;
+  }
+
+  statusMirror(slot: SlotId): StatusMirror | undefined {
+    return this.#mirrors[slot];
   }
 
   /** Without its entry, GRUB falls back to the running slot only. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openBlockSlots } from '#boot/block-control.ts';
@@ -91,6 +91,7 @@ describe('an ECU that boots by GRUB', { skip }, () => {
       const disk = await grubDisk(t, { booted: 'slot_b' });
       if (generation === 'slot folders') {
         await slotFoldersDisk(disk, 'slot_b', left('ota-slot_b'), { saved_entry: 'ota-slot_b' });
+        await writeFile(join(disk.boot, 'ota-partition.sda2'), 'no folder');
       } else {
         await partitionFoldersDisk(disk, { booted: 'slot_b', standard: 'slot_b' }, left('sda3'));
       }
@@ -106,6 +107,51 @@ describe('an ECU that boots by GRUB', { skip }, () => {
       await using slots = await openSlots(disk, mounts);
       assert.deepEqual(await slots.judge(), { kind: 'first_boot', of: 'rollback' }, generation);
     }
+  });
+
+  it('keeps the status files of the first generation of existing clients in step, where they are', async (t) => {
+    const disk = await grubDisk(t, { booted: 'slot_b' });
+    await partitionFoldersDisk(
+      disk,
+      { booted: 'slot_b', standard: 'slot_b' },
+      {
+        slot_a: { status: 'FAILURE', version: '1', slotInUse: 'sda3' },
+        slot_b: { status: 'SUCCESS', version: '2', slotInUse: 'sda3' },
+      },
+    );
+    const said = async (): Promise<readonly string[]> => {
+      const lines: string[] = [];
+      for (const folder of ['ota-partition.sda2', 'ota-partition.sda3']) {
+        const texts = ['status', 'slot_in_use', 'version', 'version_detail'].map((name) =>
+          readFile(join(disk.boot, folder, name), 'utf8').catch(() => '-'),
+        );
+        lines.push((await Promise.all(texts)).join(' '));
+      }
+      return lines;
+    };
+    // Left by others: the folder that counts has the fixed letters.
+    await mkdir(join(disk.boot, 'ota-partition.nvme0n1p2'));
+    const mounts = await scratchDirectory(t);
+    {
+      await using slots = await openSlots(disk, mounts);
+      await slots.rollBack();
+      assert.deepEqual(await said(), ['ROLLBACKING sda2 1 -', 'ROLLBACK_FAILURE sda2 2 -']);
+      // Nobody was there to confirm it.
+      await slots.record('ROLLBACK_FAILURE', undefined);
+      const tree = await slots.prepare(never);
+      assert.deepEqual(await said(), ['- - - -', 'FAILURE sda2 2 -']);
+      await cp(join(disk.root, 'etc'), join(tree.root, 'etc'), { recursive: true });
+      await putKernelFiles(join(tree.root, 'boot'), '7.1.0-1-amd64');
+      const detail = { releaseName: 'r', releaseId: '3', imageId: 'i' };
+      await slots.activate(tree, { version: '3', detail, imageDigest: '3' });
+      const json = '{"release_name":"r","release_id":"3","image_id":"i"}';
+      assert.deepEqual(await said(), [`UPDATING sda2 3 ${json}`, 'FAILURE sda2 2 -']);
+    }
+    await disk.restart();
+    await using slots = await openSlots(disk, mounts);
+    await slots.confirm();
+    assert.equal((await said())[0]?.slice(0, 12), 'SUCCESS sda2');
+    assert.ok(!(await readdir(join(disk.boot, 'ota-partition.sda2'))).includes('slot'), 'no files of ours');
   });
 
   it('starts with a full boot partition as before, and says of an update that it is full', async (t) => {
