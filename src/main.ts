@@ -13,11 +13,12 @@ setFlagsFromString('--optimize-for-size');
 // Compiled sources are kept in a place of our own (never in /tmp, where others could put code under our name): the next
 // start is faster, and needs no memory for stripping types, in the workers neither. Failing to keep them does no harm.
 keepCompiled();
+const { endProcess } = await import('#app/end-process.ts');
 const { runDaemon } = await import('#app/daemon.ts');
 // Stripping types takes 25 MiB that are never given back: a unit does that in a process of its own.
 if (process.argv[2] === '--compile') {
   await (await import('#app/late-parts.ts')).loadLateParts();
-  process.exit(0);
+  endProcess(0);
 }
 
 const controller = new AbortController();
@@ -35,7 +36,7 @@ function stopOnSignals(): void {
   process.on('SIGHUP', () => {});
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(1);
+      if (controller.signal.aborted) endProcess(1);
       controller.abort();
     });
   }
@@ -47,7 +48,7 @@ function failOnDefects(): void {
     process.on(event, (defect: unknown) => {
       const stack = defect instanceof Error ? defect.stack : String(defect);
       process.stderr.write(`${JSON.stringify({ level: 60, time: Date.now(), msg: event, stack })}\n`);
-      process.exit(1);
+      endProcess(1);
     });
   }
 }
@@ -62,4 +63,4 @@ const exitCode = await runDaemon({
   cwd: process.cwd(),
   signal: controller.signal,
 });
-process.exit(exitCode);
+endProcess(exitCode);
