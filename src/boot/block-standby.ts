@@ -1,4 +1,8 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { BlockDevice } from '#host/block-device.ts';
+import { matchingDevices } from '#host/block-device.ts';
+import { readAtMost } from '#host/durable-file.ts';
 import { readExt4Shape } from '#host/ext4-shape.ts';
 import type { NewFilesystem, SlotFilesystem } from '#host/make-filesystem.ts';
 import { checkFilesystem, isSlotFilesystem } from '#host/make-filesystem.ts';
@@ -7,7 +11,10 @@ import { freeStaleMounts } from '#host/stale-mounts.ts';
 import { BootError } from './boot-error.ts';
 import type { LoaderSetting } from './boot-loader.ts';
 import { readFormatNote } from './format-note.ts';
+import { entriesOf, maxFstabBytes } from './fstab.ts';
 import type { SlotMounts } from './slot-mounts.ts';
+
+type StandbySetting = Pick<LoaderSetting, 'activeRoot' | 'options' | 'bootDirectory'>;
 
 /** What is to be done with the file system of a standby slot before an update. */
 export type StandbyPlan =
@@ -23,7 +30,7 @@ export type StandbyPlan =
 export async function planStandby(
   mounts: SlotMounts,
   active: BlockDevice,
-  setting: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
+  setting: StandbySetting,
   signal: AbortSignal,
 ): Promise<StandbyPlan> {
   const { options } = setting;
@@ -55,7 +62,7 @@ export async function planStandby(
 export async function guessStandby(
   mounts: SlotMounts,
   active: BlockDevice,
-  setting: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
+  setting: StandbySetting,
   signal: AbortSignal,
 ): Promise<StandbyPlan> {
   const device = await mounts.describe(signal);
@@ -75,18 +82,10 @@ export async function guessStandby(
 async function filesystemFor(
   device: BlockDevice,
   active: BlockDevice,
-  { options, bootDirectory }: Pick<LoaderSetting, 'options' | 'bootDirectory'>,
+  { activeRoot, options, bootDirectory }: StandbySetting,
   signal: AbortSignal,
 ): Promise<NewFilesystem> {
-  const { path, otherContent } = device;
-  // A slot never holds such: it is another partition than it is taken for.
-  if (otherContent !== undefined) {
-    throw new BootError(
-      'prepare_failed',
-      `the standby partition ${path} holds no file system but ${otherContent}, and is not formatted; correct ` +
-        `boot.slot_a and boot.slot_b, or, if nobody needs what it holds, run \`wipefs -a ${path}\``,
-    );
-  }
+  await refuseData(device, activeRoot);
   const known = [options.filesystem, device.filesystem?.type, active.filesystem?.type];
   const type: SlotFilesystem = known.find(isSlotFilesystem) ?? 'ext4';
   // What it was called before a formatting that was cut off.
@@ -103,6 +102,30 @@ async function filesystemFor(
         ? ((await readExt4Shape(device, signal)) ?? (await readExt4Shape(active, signal)))
         : undefined,
   };
+}
+
+/** A slot never holds such: it is another partition than it is taken for. Errors: BootError `prepare_failed`. */
+async function refuseData(device: BlockDevice, activeRoot: string): Promise<void> {
+  const { path, otherContent } = device;
+  const mend = 'correct boot.slot_a and boot.slot_b';
+  if (otherContent !== undefined) {
+    throw new BootError(
+      'prepare_failed',
+      `the standby partition ${path} holds no file system but ${otherContent}, and is not formatted; ${mend}, or, if ` +
+        `nobody needs what it holds, run \`wipefs -a ${path}\``,
+    );
+  }
+  const fstab = (await readAtMost(join(activeRoot, 'etc/fstab'), maxFstabBytes))?.toString('utf8') ?? '';
+  for (const { spec, mountPoint, options } of entriesOf(fstab)) {
+    if (mountPoint === '/' || options.split(',').includes('noauto')) continue;
+    const named = spec.startsWith('/') ? await realpath(spec).catch(() => spec) : spec.replaceAll('"', '');
+    if (matchingDevices(named, [device]).length === 0) continue;
+    throw new BootError(
+      'prepare_failed',
+      `the running release mounts the standby partition ${path} at ${mountPoint} (/etc/fstab), and it is not ` +
+        `formatted; ${mend}, or, if it is a slot, take that line away`,
+    );
+  }
 }
 
 /** Other file systems have shorter ones, which cannot be kept. */

@@ -23,7 +23,7 @@ export interface FstabPlan {
   readonly vehicle: readonly FstabEntry[];
 }
 
-const maxFstabBytes = 256 * 1024;
+export const maxFstabBytes = 256 * 1024;
 
 /**
  * Mounts that are the vehicle's: a mount of the machine that built the image would keep the vehicle from starting. All

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findSlotDevices } from '#boot/slot-devices.ts';
@@ -156,6 +156,38 @@ describe('a standby partition', { skip: whyNoLoopDisks('dumpe2fs', 'e2fsck') }, 
     }
     assert.equal(ecu.disk.digest(2), before);
     execFileSync('wipefs', ['-q', '-a', node]);
+    assert.deepEqual(await updateBlockEcu(ecu, site), []);
+  });
+
+  it('is refused untouched when the running release mounts it at every start: it holds data', async (t) => {
+    const [ecu, site] = await blockWorld(t);
+    await site.publish(smallRelease);
+    await ecu.disk.inside(2, (root) => writeFile(join(root, 'photo'), 'of a home directory'));
+    const before = ecu.disk.digest(2);
+    const { filesystem, partUuid } = (await ecu.loader()).devices.slot_b;
+    const fstab = join(ecu.activeRoot, 'etc/fstab');
+    await mkdir(join(ecu.activeRoot, 'etc'));
+    const byName = join(ecu.disk.directory, 'by-name');
+    await symlink(ecu.disk.partition(2), byName);
+    await using slots = await ecu.open();
+    for (const spec of [
+      `UUID=${filesystem?.uuid}`,
+      `PARTUUID="${partUuid.toUpperCase()}"`,
+      'LABEL=slot_b',
+      ecu.disk.partition(2),
+      byName,
+    ]) {
+      await writeFile(fstab, `# own\n${spec} /home ext4 defaults 0 2\r\n`);
+      const refusal = {
+        code: 'prepare_failed',
+        message: /mounts the standby partition .* at \/home.*boot\.slot_b/,
+      };
+      await assert.rejects(slots.look(never), refusal, spec);
+      await assert.rejects(slots.prepare(never), refusal, spec);
+    }
+    assert.equal(ecu.disk.digest(2), before);
+    // Neither is mounted at a start.
+    await writeFile(fstab, 'LABEL=slot_b / ext4 defaults 0 1\nLABEL=slot_b /mnt ext4 noauto,ro 0 0\n');
     assert.deepEqual(await updateBlockEcu(ecu, site), []);
   });
 });
