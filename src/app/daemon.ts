@@ -19,6 +19,7 @@ import { pollChildren } from '#ecu/status-poller.ts';
 import { StatusStore } from '#ecu/status-store.ts';
 import { ServiceManager } from '#host/service-manager.ts';
 import { createDaemonLog } from './daemon-log.ts';
+import { collectLoadingGarbage } from './loading-garbage.ts';
 import { openConsole } from './open-console.ts';
 import { openDiagnostics } from './open-diagnostics.ts';
 import { openJournal } from './open-journal.ts';
@@ -169,6 +170,7 @@ export async function runDaemon(run: DaemonRun): Promise<number> {
     );
     await openConsole(stack, { config, store, vehicle, inspection, journal, signals, diagnostics, log });
     sources.start();
+    stack.use(collectLoadingGarbage());
     const exitCode = await ended.promise;
     manager.stopping();
     log.info({ exitCode }, 'ending');
