@@ -18,6 +18,7 @@ const cache = join(root, '.cache/vm');
 /** Files here that decide what disks and images hold. */
 const recipes = [
   'fleet.ts',
+  'machine.ts',
   'releases.ts',
   'existing-client.ts',
   'agent.ts',

@@ -99,7 +99,8 @@ function argumentsOf(
   const given: Record<string, readonly string[]> = {
     machine: ['q35'],
     accel: ['tcg,thread=multi,tb-size=512'],
-    cpu: ['max'],
+    // Wide vector instructions are slower to emulate than what libraries do without them: SHA-256 by three, zstd by four.
+    cpu: ['max,-avx,-avx2,-la57'],
     // One: kernels patch their own code, and emulated cores do not see each other's patches in time, now and then.
     smp: ['1'],
     m: ['1024'],

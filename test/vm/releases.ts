@@ -178,6 +178,6 @@ export async function makeInstalled(
     join(boot, 'ota/ecu_info.yaml'),
     'format_version: 1\necu_id: main\nip_addr: 10.0.2.15\nbootloader: grub\n',
   );
-  const words = `console=ttyS0 quiet clocksource=tsc tsc=reliable '${kernelArguments[firmware].replaceAll(' ', "' '")}'`;
+  const words = `console=ttyS0 quiet clocksource=tsc tsc=reliable mitigations=off '${kernelArguments[firmware].replaceAll(' ', "' '")}'`;
   await leftByExistingClient(boot, firmware, { kernel, words });
 }

@@ -73,76 +73,88 @@ describe('an ECU in a virtual machine', { concurrency: 2, skip: missing ?? false
     await server[Symbol.asyncDispose]();
   });
 
-  const start = (t: TestContext, firmware: Firmware, stick?: string): Promise<Vehicle> =>
-    Vehicle.start(fleet, firmware, server, (text) => t.diagnostic(text), stick);
+  /** What goes wrong is told at once, with what the machine says of it: the other machines take their time. */
+  const live = async (
+    t: TestContext,
+    { firmware, stick }: { readonly firmware: Firmware; readonly stick?: string | undefined },
+    life: (vehicle: Vehicle) => Promise<void>,
+  ): Promise<void> => {
+    await using vehicle = await Vehicle.start(fleet, firmware, server, (text) => t.diagnostic(text), stick);
+    try {
+      await life(vehicle);
+    } catch (error) {
+      t.diagnostic(`${String(error)}\n${await vehicle.account()}`);
+      throw error;
+    }
+  };
 
   for (const firmware of ['bios', 'efi'] as const) {
-    it(`${firmware}: goes from A to B${firmware === 'efi' ? ', through a power cut on trial,' : ''} and on to A2 with their kernels, stops on request, and rolls back`, async (t) => {
-      await using vehicle = await start(t, firmware);
-      const [older, newer] = fleet.debian.kernels;
-      const first = await vehicle.running();
-      assert.deepEqual([first.release, first.kernel], ['A', older]);
+    it(`${firmware}: goes from A to B${firmware === 'efi' ? ', through a power cut on trial,' : ''} and on to A2 with their kernels, stops on request, and rolls back`, (t) =>
+      live(t, { firmware }, async (vehicle) => {
+        const [older, newer] = fleet.debian.kernels;
+        const first = await vehicle.running();
+        assert.deepEqual([first.release, first.kernel], ['A', older]);
 
-      if (firmware === 'efi') await updateAcrossPowerCut(vehicle, 'B');
-      else await vehicle.update('B');
-      await vehicle.until('SUCCESS', 'B');
-      const second = await vehicle.running();
-      assert.deepEqual([second.release, second.kernel], ['B', newer]);
-      assert.notEqual(second.device, first.device);
+        if (firmware === 'efi') await updateAcrossPowerCut(vehicle, 'B');
+        else await vehicle.update('B');
+        await vehicle.until('SUCCESS', 'B');
+        const second = await vehicle.running();
+        assert.deepEqual([second.release, second.kernel], ['B', newer]);
+        assert.notEqual(second.device, first.device);
 
-      await vehicle.update('A2');
-      await vehicle.untilStatus('UPDATING', ({ status }) => status === 'UPDATING');
-      await vehicle.abort();
-      await vehicle.until('ABORTED');
-      assert.deepEqual(await vehicle.running(), second);
+        await vehicle.update('A2');
+        await vehicle.untilStatus('UPDATING', ({ status }) => status === 'UPDATING');
+        await vehicle.abort();
+        await vehicle.until('ABORTED');
+        assert.deepEqual(await vehicle.running(), second);
 
-      await vehicle.update('A2');
-      await vehicle.until('SUCCESS', 'A2');
-      const third = await vehicle.running();
-      assert.deepEqual([third.release, third.kernel, third.device], ['A2', older, first.device]);
+        await vehicle.update('A2');
+        await vehicle.until('SUCCESS', 'A2');
+        const third = await vehicle.running();
+        assert.deepEqual([third.release, third.kernel, third.device], ['A2', older, first.device]);
 
-      await vehicle.rollback();
-      await vehicle.until('SUCCESS', 'B');
-      assert.deepEqual(await vehicle.running(), second);
-      // A power cycle changes nothing any more.
-      const boots = vehicle.machine.agent.boots;
-      await vehicle.machine.powerCycle();
-      await vehicle.machine.untilBoot(boots + 1);
-      assert.deepEqual(await vehicle.running(), second);
-    });
+        await vehicle.rollback();
+        await vehicle.until('SUCCESS', 'B');
+        assert.deepEqual(await vehicle.running(), second);
+        // A power cycle changes nothing any more.
+        const boots = vehicle.machine.agent.boots;
+        await vehicle.machine.powerCycle();
+        await vehicle.machine.untilBoot(boots + 1);
+        assert.deepEqual(await vehicle.running(), second);
+      }));
   }
 
   for (const bad of badReleases) {
     const { trouble, firmware } = bad;
-    it(`${firmware}: comes back from release ${trouble} after one attempt, knows why, and takes the next good one${bad.asImage === true ? ', the client an image' : ''}`, async (t) => {
-      await using vehicle = await start(t, firmware, bad.asImage === true ? fleet.squashfs : undefined);
-      const before = await vehicle.running();
-      if (bad.asImage === true) await vehicle.installAsImage();
-      if (bad.holdS !== undefined) await vehicle.holdFor(bad.holdS);
-      await vehicle.update(trouble);
-      if (bad.powerCycle === true) {
-        await untilShown(vehicle, bad.sign);
-        await delay(5000);
-        await vehicle.machine.powerCycle();
-      }
-      const status = await vehicle.until('FAILURE');
-      const attempts = (await vehicle.machine.console()).match(bad.sign)?.length ?? 0;
-      assert.equal(attempts, 1, `started ${attempts} times; ${JSON.stringify(status.failure)}`);
-      assert.equal(status.firmwareVersion, 'A');
-      assert.deepEqual(await vehicle.running(), before);
-      const box = await vehicle.blackBox();
-      t.diagnostic(`${box.cause}: ${box.detail}; ${status.failure?.reason}`);
-      assert.ok([bad.cause].flat().includes(box.cause), JSON.stringify(box, null, 1));
-      assert.equal(box.left.version, trouble);
-      assert.ok(box.quarantined);
-      if (bad.probe !== undefined) {
-        assert.equal(box.probe?.name, bad.probe[0]);
-        assert.match(box.probe?.output ?? '', bad.probe[1]);
-      }
-      await vehicle.update('B');
-      await vehicle.until('SUCCESS', 'B');
-      assert.equal((await vehicle.running()).release, 'B');
-    });
+    it(`${firmware}: comes back from release ${trouble} after one attempt, knows why, and takes the next good one${bad.asImage === true ? ', the client an image' : ''}`, (t) =>
+      live(t, { firmware, stick: bad.asImage === true ? fleet.squashfs : undefined }, async (vehicle) => {
+        const before = await vehicle.running();
+        if (bad.asImage === true) await vehicle.installAsImage();
+        if (bad.holdS !== undefined) await vehicle.holdFor(bad.holdS);
+        await vehicle.update(trouble);
+        if (bad.powerCycle === true) {
+          await untilShown(vehicle, bad.sign);
+          await delay(5000);
+          await vehicle.machine.powerCycle();
+        }
+        const status = await vehicle.until('FAILURE');
+        const attempts = (await vehicle.machine.console()).match(bad.sign)?.length ?? 0;
+        assert.equal(attempts, 1, `started ${attempts} times; ${JSON.stringify(status.failure)}`);
+        assert.equal(status.firmwareVersion, 'A');
+        assert.deepEqual(await vehicle.running(), before);
+        const box = await vehicle.blackBox();
+        t.diagnostic(`${box.cause}: ${box.detail}; ${status.failure?.reason}`);
+        assert.ok([bad.cause].flat().includes(box.cause), JSON.stringify(box, null, 1));
+        assert.equal(box.left.version, trouble);
+        assert.ok(box.quarantined);
+        if (bad.probe !== undefined) {
+          assert.equal(box.probe?.name, bad.probe[0]);
+          assert.match(box.probe?.output ?? '', bad.probe[1]);
+        }
+        await vehicle.update('B');
+        await vehicle.until('SUCCESS', 'B');
+        assert.equal((await vehicle.running()).release, 'B');
+      }));
   }
 });
 
@@ -152,7 +164,7 @@ async function updateAcrossPowerCut(vehicle: Vehicle, release: string): Promise<
   const boots = agent.boots;
   await vehicle.holdFor(60);
   await vehicle.update(release);
-  await vehicle.machine.untilBoot(boots + 1);
+  await vehicle.untilBoot(boots + 1);
   await vehicle.shell(
     `until journalctl -b -u ota -o cat | grep -q 'a power cut now does not'; do sleep 1; done`,
   );

@@ -67,6 +67,16 @@ export class Vehicle implements AsyncDisposable {
     }
   }
 
+  /** Waits until it has booted so often, unless it says before that there is nothing to boot for. */
+  async untilBoot(number: number): Promise<void> {
+    const { agent } = this.machine;
+    const status = await this.untilStatus(
+      `boot ${number}`,
+      ({ status }) => agent.boots >= number || status === 'FAILURE',
+    );
+    if (agent.boots < number) throw new Error(`no boot ${number}: ${JSON.stringify(status.failure)}`);
+  }
+
   async until(wanted: OtaStatus, version?: string, limitMs = patienceMs): Promise<EcuStatus> {
     const is = version === undefined ? wanted : `${wanted} with ${version}`;
     return this.untilStatus(
@@ -161,6 +171,14 @@ export class Vehicle implements AsyncDisposable {
     );
     const [release = '', kernel = '', device = ''] = text.split('\n');
     return { release, kernel, device };
+  }
+
+  /** What the daemon logged last, as far as the machine still answers. */
+  async account(): Promise<string> {
+    const { output } = await this.machine.agent
+      .run('journalctl -u ota -o short-monotonic --no-pager | tail -60')
+      .catch((error: unknown) => ({ output: String(error) }));
+    return output;
   }
 
   async blackBox(): Promise<ShownBlackBox> {
