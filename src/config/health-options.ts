@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { commandLine, int, ms, section } from './option-kinds.ts';
 import { expressionText, maxAge } from './precondition-options.ts';
@@ -6,7 +7,9 @@ const wrongChecks = { error: 'write a list of at most 64 checks, each with name 
 const wrongName = { error: 'write a name of 1 to 64 printable characters' };
 const wrongUnit = { error: 'write the name of a systemd unit such as camera.service' };
 const wrongAddress = { error: 'write host:port such as 127.0.0.1:8080 or [::1]:8080' };
-const wrongUrl = { error: 'write a URL such as http://127.0.0.1:8080/health, without user and password' };
+const wrongUrl = {
+  error: 'write a URL such as http://127.0.0.1:8080/health, without user and password, and no port 0',
+};
 const wrongService = { error: 'write the name of a gRPC service such as vehicle.Camera' };
 
 const kinds = ['command', 'unit', 'tcp', 'http', 'grpc', 'signal'] as const;
@@ -15,7 +18,7 @@ const oneKind = `write exactly one of ${kinds.join(', ')} into it`;
 const address = z.string(wrongAddress).refine(isAddress, wrongAddress);
 
 const healthCheck = z
-  .object(
+  .strictObject(
     {
       name: z.string(wrongName).regex(/^[^\p{Cc}]{1,64}$/u, wrongName),
       command: commandLine.optional(),
@@ -35,7 +38,13 @@ const healthCheck = z
       max_age_ms: maxAge.unwrap().optional(),
       timeout_ms: ms(60_000, 'limit for one run'),
     },
-    wrongChecks,
+    {
+      // A slip of the pen in `timeout_ms` or `max_age_ms` must not pass for their defaults.
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `take out ${issue.keys.join(', ')}: there are name, ${kinds.join(', ')}, service, max_age_ms and timeout_ms`
+          : wrongChecks.error,
+    },
   )
   .refine((check) => kinds.filter((kind) => check[kind] !== undefined).length === 1, { error: oneKind })
   .refine((check) => check.service === undefined || check.grpc !== undefined, {
@@ -84,12 +93,13 @@ export const healthOptions = z
   .prefault({});
 
 function isAddress(text: string): boolean {
-  const match = /^(?:\[[\da-fA-F:.]+\]|[^\s:/[\]@]+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[1]);
-  return port >= 1 && port <= 65_535;
+  const match = /^(?:\[([\da-fA-F:.]+)\]|[^\s:/[\]@]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  return port >= 1 && port <= 65_535 && (match?.[1] === undefined || isIPv6(match[1]));
 }
 
 function isPlainUrl(text: string): boolean {
   const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  if (url === null || url.port === '0') return false;
+  return /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }

@@ -1,10 +1,14 @@
 import * as z from 'zod';
 import { section } from './option-kinds.ts';
 
-const wrongPaths = { error: 'write a list of absolute paths below /, without . and .., and none in /boot' };
+const wrongPaths = {
+  error: 'write a list of absolute paths below /, without wildcards, . and .., and none in /boot',
+};
 const path = z
   .string(wrongPaths)
   .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u, wrongPaths)
+  // They would name nothing, and nothing would say so.
+  .regex(/^[^*?]*$/, wrongPaths)
   .max(4096, wrongPaths)
   // What boots a slot is its own, and so are the status files that may lie there.
   .refine((text) => text !== '/boot' && !text.startsWith('/boot/'), wrongPaths);

@@ -22,6 +22,7 @@ test('a path that is not one place in a slot, or is what boots it, is refused', 
     '/etc/..',
     '/boot',
     '/boot/ota',
+    '/etc/net/*',
   ]) {
     assert.match(
       parse(`[${path}]`).problem?.message ?? '',
