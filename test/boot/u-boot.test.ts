@@ -14,6 +14,15 @@ import { programsOnPath } from '../support/programs.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 import { UBootMachine } from '../support/u-boot-machine.ts';
 
+/** What the environment is while slot_b is tried. */
+const onTrial = {
+  ota_slot: 'slot_a',
+  bootlimit: '1',
+  bootcount: '1',
+  ota_try: 'slot_b',
+  upgrade_available: '1',
+};
+
 function loaderOf(booted: 'slot_a' | 'slot_b', timeoutMs = 5000): UBootLoader {
   return new UBootLoader({
     booted,
@@ -80,13 +89,6 @@ describe('U-Boot', () => {
 
     it(`has the old slot or the new one, and both only whole, wherever the power goes (${tool})`, async (t) => {
       const machine = await UBootMachine.onPath(t, tool);
-      const onTrial = {
-        ota_slot: 'slot_a',
-        bootlimit: '1',
-        bootcount: '1',
-        ota_try: 'slot_b',
-        upgrade_available: '1',
-      };
       for (let cut = 1; cut <= 2; cut++) {
         await machine.environment(onTrial);
         await machine.mood(`cut ${cut}`);
@@ -125,13 +127,6 @@ test('a power cut between any two writes leaves a trial of one attempt, or none'
 
 test('a power cut while a release is confirmed keeps it, or falls back', async (t) => {
   const machine = await UBootMachine.onPath(t, 'without scripts');
-  const onTrial = {
-    ota_slot: 'slot_a',
-    bootlimit: '1',
-    bootcount: '1',
-    ota_try: 'slot_b',
-    upgrade_available: '1',
-  };
   for (let cut = 1; cut <= 4; cut++) {
     await machine.environment(onTrial);
     await machine.mood(`cut ${cut}`);
