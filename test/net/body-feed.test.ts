@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { HandClock } from '../support/hand-clock.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 import { serveRange, WireServer } from '../support/wire-server.ts';
 import { CountingMeter, collect, content, never, quickSource } from '../support/wire-source.ts';
@@ -99,11 +100,14 @@ describe('a reader that lags', () => {
     await using server = await WireServer.start((request, response) => {
       serveRange(request, response, body);
     });
-    await using source = quickSource(server.origin, { noProgressTimeoutMs: 100 });
+    const clock = new HandClock();
+    await using source = quickSource(server.origin, { noProgressTimeoutMs: 60_000, clock });
     const request = { url: server.url('a'), maxBytes: body.length };
-    const chunks = source.read(request, new CountingMeter(), never);
+    const meter = new CountingMeter();
+    const chunks = source.read(request, meter, never);
     const first = await chunks.next();
-    await delay(400);
+    await settled(() => meter.wireBytes);
+    clock.pass(600_000);
     assert.equal((first.value?.length ?? 0) + (await collect(chunks)).length, body.length);
   });
 });

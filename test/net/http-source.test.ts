@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { getEventListeners, once } from 'node:events';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { HandClock } from '../support/hand-clock.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 import { serveRange, WireServer } from '../support/wire-server.ts';
 import { CountingMeter, collect, content, never, quickSource } from '../support/wire-source.ts';
@@ -122,18 +124,22 @@ describe('a network without progress', () => {
   });
 
   it('is not one where bytes drip', async () => {
+    const dripping = Promise.withResolvers<ServerResponse>();
     await using server = await WireServer.start((_request, response) => {
-      let left = 8;
-      const timer = setInterval(() => {
-        response.write('x');
-        if (--left > 0) return;
-        clearInterval(timer);
-        response.end();
-      }, 100);
+      dripping.resolve(response);
     });
-    await using source = quickSource(server.origin, { noProgressTimeoutMs: 400 });
-    const body = await source.readAll({ url: server.url('a'), maxBytes: 10 }, new CountingMeter(), never);
-    assert.equal(body.toString(), 'xxxxxxxx');
+    const clock = new HandClock();
+    await using source = quickSource(server.origin, { noProgressTimeoutMs: 400, clock });
+    const meter = new CountingMeter();
+    const body = source.readAll({ url: server.url('a'), maxBytes: 10 }, meter, never);
+    const response = await dripping.promise;
+    for (let sent = 1; sent <= 8; sent++) {
+      response.write('x');
+      while (meter.wireBytes < sent) await new Promise(setImmediate);
+      clock.pass(300);
+    }
+    response.end();
+    assert.equal((await body).toString(), 'xxxxxxxx');
   });
 
   it('on one request is tried again after the body timeout', async () => {
@@ -143,7 +149,7 @@ describe('a network without progress', () => {
       response.writeHead(200, { 'content-length': body.length });
       response.write(body.subarray(0, 1000));
     });
-    await using source = quickSource(server.origin, { bodyTimeoutMs: 100 });
+    await using source = quickSource(server.origin, { bodyTimeoutMs: 1000 });
     const meter = new CountingMeter();
     const got = await source.readAll({ url: server.url('a'), maxBytes: body.length }, meter, never);
     assert.ok(got.equals(body));
