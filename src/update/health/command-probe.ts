@@ -5,6 +5,9 @@ import { systemctlEnvironment } from '#host/systemctl.ts';
 
 const keptBytes = 4096;
 
+/** What `systemctl is-active` takes for active. */
+const upStates: ReadonlySet<string> = new Set(['active', 'reloading', 'refreshing']);
+
 /**
  * Runs a command, which passes by ending with exit code 0 within `timeoutMs`; later it is killed with all it started.
  * Errors: only the signal's reason.
@@ -23,18 +26,43 @@ export async function probeCommand(
   return { how, output: `${result.stdout}\n${result.stderr}`.trim() };
 }
 
-/** Asks systemd whether a unit is active. Errors: only the signal's reason. */
-export async function probeUnit(
-  unit: string,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<ProbeFailure | undefined> {
-  const result = await run(['systemctl', 'is-active', '--', unit], systemctlEnvironment, timeoutMs, signal);
-  if (!('exitCode' in result)) return result;
-  if (result.exitCode === 0) return undefined;
-  const state = result.stdout.trim();
-  if (state === '') return { how: 'could not be asked for', output: result.stderr.trim() };
-  return { how: `is ${state}`, output: await unitOutput(unit, timeoutMs, signal) };
+/**
+ * Asks systemd again and again whether a unit is active. One that systemd restarted since it was asked last (`NRestarts`)
+ * has failed once, though it is active now: between two questions, a service that crashes again and again mostly is.
+ */
+export class UnitProbe {
+  readonly #unit: string;
+  readonly #timeoutMs: number;
+  #restarts: number | undefined;
+
+  constructor(unit: string, timeoutMs: number) {
+    this.#unit = unit;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Errors: only the signal's reason. */
+  async ask(signal: AbortSignal): Promise<ProbeFailure | undefined> {
+    const argv = ['systemctl', 'show', '--property', 'LoadState,ActiveState,NRestarts', '--', this.#unit];
+    const result = await run(argv, systemctlEnvironment, this.#timeoutMs, signal);
+    if (!('exitCode' in result)) return result;
+    const { stdout, stderr } = result;
+    const {
+      LoadState,
+      ActiveState,
+      NRestarts = '0',
+    } = Object.fromEntries(
+      stdout.split('\n').map((line) => line.split('=', 2) as [string, string]),
+    ) as Partial<Record<string, string>>;
+    if (ActiveState === undefined) return { how: 'could not be asked for', output: stderr.trim() };
+    if (LoadState === 'not-found') return { how: 'does not exist', output: '' };
+    const before = this.#restarts;
+    this.#restarts = Number(NRestarts);
+    let how: string | undefined;
+    if (!upStates.has(ActiveState)) how = `is ${ActiveState}`;
+    else if (before !== undefined && this.#restarts > before) how = 'was restarted, because it had ended';
+    if (how === undefined) return undefined;
+    return { how, output: await unitOutput(this.#unit, this.#timeoutMs, signal) };
+  }
 }
 
 /** What the unit last said, for the report. */

@@ -2,7 +2,7 @@ import type { DaemonOptions } from '#config/options.ts';
 import type { ProbeFailure } from '#domain/trial-end.ts';
 import { probeHttp } from '#net/http-probe.ts';
 import { probeTcp } from '#net/tcp-probe.ts';
-import { probeCommand, probeUnit } from './command-probe.ts';
+import { probeCommand, UnitProbe } from './command-probe.ts';
 
 /** One entry of `health_checks`: what must pass before a newly booted release is kept. Exactly one kind is set. */
 export type HealthCheck = DaemonOptions['healthChecks'][number];
@@ -62,7 +62,8 @@ export function makeProbe(
     return { name, kind: 'command', target: command.join(' '), ask };
   }
   if (unit !== undefined) {
-    return { name, kind: 'unit', target: unit, ask: (signal) => probeUnit(unit, timeoutMs, signal) };
+    const probe = new UnitProbe(unit, timeoutMs);
+    return { name, kind: 'unit', target: unit, ask: (signal) => probe.ask(signal) };
   }
   if (tcp !== undefined) {
     return { name, kind: 'tcp', target: tcp, ask: (signal) => probeTcp(tcp, timeoutMs, signal) };

@@ -1,21 +1,28 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { parseOptions } from '#config/options.ts';
 import type { ProbeFailure } from '#domain/trial-end.ts';
-import { makeProbe } from '#update/health/probe.ts';
+import { makeProbe, type Probe } from '#update/health/probe.ts';
 import { programsOnPath } from '../../support/programs.ts';
+import { scratchDirectory } from '../../support/scratch-directory.ts';
 import { likeInChroot } from '../../support/systemctl.ts';
 
 const never = new AbortController().signal;
 
 /** Asks the one check that is written as in `ota.yml`. */
 async function ask(check: string, signal = never): Promise<ProbeFailure | undefined> {
+  return probeOf(check).ask(signal);
+}
+
+function probeOf(check: string): Probe {
   const { options, problem } = parseOptions(`health_checks: [{ name: it, ${check} }]`, 'ota.yml', {});
   assert.equal(problem, undefined);
   const [first] = options.healthChecks;
@@ -26,7 +33,7 @@ async function ask(check: string, signal = never): Promise<ProbeFailure | undefi
     how: `judged ${when} by values of ${maxAgeMs} ms`,
     output: '',
   });
-  return makeProbe(first, { root: '/slots/b', version: '2' }, { probeGrpc, probeSignals }).ask(signal);
+  return makeProbe(first, { root: '/slots/b', version: '2' }, { probeGrpc, probeSignals });
 }
 
 /** Listens on a port of this machine; `serve` answers each request. */
@@ -63,11 +70,42 @@ test('a command that fails, dies, hangs or cannot be started has failed, with wh
 
 test('a unit passes while it is active, and otherwise says its state and what it wrote', async (t) => {
   await programsOnPath(t, {
-    systemctl: `${likeInChroot}; [ "$*" = "is-active -- good.service" ] && echo active && exit 0; echo activating; exit 3`,
+    systemctl: `${likeInChroot}; for unit; do :; done
+      case "$1 $unit" in
+        "show good.service") printf 'LoadState=loaded\\nActiveState=active\\nNRestarts=7\\n';;
+        "show some.target") printf 'LoadState=loaded\\nActiveState=active\\n';;
+        "show gone.service") printf 'LoadState=not-found\\nActiveState=inactive\\n';;
+        "show "*) printf 'LoadState=loaded\\nActiveState=activating\\nNRestarts=0\\n';;
+      esac`,
     journalctl: 'case "$*" in *camera.service*) echo "no sensor";; esac',
   });
   assert.equal(await ask('unit: good.service'), undefined);
+  assert.equal(await ask('unit: some.target'), undefined);
+  assert.deepEqual(await ask('unit: gone.service'), { how: 'does not exist', output: '' });
   assert.deepEqual(await ask('unit: camera.service'), { how: 'is activating', output: 'no sensor' });
+});
+
+test('a unit that is active again after a crash has failed, once for each time it is asked', async (t) => {
+  const folder = await scratchDirectory(t);
+  await programsOnPath(t, {
+    systemctl: `${likeInChroot}; printf 'LoadState=loaded\\nActiveState=active\\n'; cat '${folder}/restarts'`,
+    journalctl: 'echo "no sensor"',
+  });
+  const restarts = (count: number) => writeFile(join(folder, 'restarts'), `NRestarts=${count}\n`);
+  const probe = probeOf('unit: camera.service');
+  // Before it is asked for the first time it may have come up with difficulty.
+  await restarts(2);
+  assert.equal(await probe.ask(never), undefined);
+  assert.equal(await probe.ask(never), undefined);
+  await restarts(3);
+  assert.deepEqual(await probe.ask(never), {
+    how: 'was restarted, because it had ended',
+    output: 'no sensor',
+  });
+  assert.equal(await probe.ask(never), undefined);
+  // Started anew by hand.
+  await restarts(0);
+  assert.equal(await probe.ask(never), undefined);
 });
 
 test('a unit cannot be asked for where there is no systemd', async (t) => {
