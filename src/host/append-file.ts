@@ -59,9 +59,10 @@ export class AppendFile implements AsyncDisposable {
     this.#dirty = false;
   }
 
+  /** Errors: those of closing. What a failed piece left and cannot be cut off now is as after a power cut. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      if (this.#dirty) await this.#file.truncate(this.#bytes);
+      if (this.#dirty) await this.#file.truncate(this.#bytes).catch(() => {});
     } finally {
       await this.#file.close();
     }

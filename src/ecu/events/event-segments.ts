@@ -84,8 +84,9 @@ export class EventSegments implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file?.[Symbol.asyncDispose]();
+    const file = this.#file;
     this.#file = undefined;
+    await file?.[Symbol.asyncDispose]();
   }
 
   async #begin(first: number): Promise<Segment> {
