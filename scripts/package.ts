@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { buildDashboard } from './dashboard/build.ts';
 import { type Architecture, architectures, packageContents } from './package/contents.ts';
 import { fetchNode } from './package/node-binary.ts';
+import { writeProgram } from './package/program.ts';
 import { sha256OfFile, sourceDate } from './package/reproducible.ts';
 import { writeShare } from './package/share.ts';
 import { writeSquashfs } from './package/squashfs.ts';
@@ -40,7 +41,9 @@ async function pack(arch: Architecture): Promise<string[]> {
   const base = `ota-${version}-linux-${arch}`;
   const node = await fetchNode(root, arch, join(root, '.cache/node'));
   const share = await writeShare(root, join(root, '.cache/share'), date);
-  const contents = await packageContents(root, node, share);
+  const program = join(root, '.cache/program');
+  await writeProgram(root, program);
+  const contents = await packageContents(root, { node, program, share });
   const tarball = join(output, `${base}.tar.gz`);
   await writeTarball(tarball, base, contents, date);
   if (!values.squashfs) return [tarball];

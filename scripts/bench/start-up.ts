@@ -1,6 +1,6 @@
 // How long the daemon takes until it listens, and what memory it has when idle: medians of ten starts.
 // Usage: node scripts/bench/start-up.ts [--starts 10] [--idle-ms 3000] [--root DIRECTORY]
-// DIRECTORY holds src/main.ts, and bin/node if it is an unpacked package; this project by default.
+// DIRECTORY is an unpacked package or a checkout; this one by default.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
 const root = resolve(values.root);
 const packaged = join(root, 'bin/node');
 const node = existsSync(packaged) ? packaged : process.execPath;
+const program = join(root, existsSync(packaged) ? 'dist/run/main.js' : 'src/main.ts');
 
 /** What the issue asks for. */
 const limits = { startMs: 1000, idleMiB: 100 };
@@ -61,7 +62,7 @@ interface Start {
 /** What the unit does before the first start of a release. */
 function compile(): void {
   const env = { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') };
-  const { status, stderr } = spawnSync(node, [join(root, 'src/main.ts'), '--compile'], {
+  const { status, stderr } = spawnSync(node, [program, '--compile'], {
     env,
     encoding: 'utf8',
   });
@@ -89,7 +90,7 @@ boot: { directory: { path: ${directory}/slots } }
 async function startOnce(): Promise<Start> {
   const begun = performance.now();
   const files = [join(directory, 'ecu_info.yml'), join(directory, 'ota.yml')];
-  const child = spawn(node, [join(root, 'src/main.ts'), ...files], {
+  const child = spawn(node, [program, ...files], {
     env: { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

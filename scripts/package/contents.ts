@@ -20,18 +20,18 @@ interface LockedPackage {
   readonly devOptional?: boolean;
 }
 
-/** Never read when the daemon or the command line runs: types, sources of maps, binaries for another runtime. */
-const unused = /\.d\.[cm]?ts$|\.map$|\/prebuilds\/|\/node_modules\/(?:@types|undici-types)\//;
+/** Never read when the daemon or the command line runs: types, sources of maps, binaries for another runtime, documents. */
+const unused =
+  /\.d\.[cm]?ts$|\.map$|\/prebuilds\/|\/node_modules\/(?:@types|undici-types)\/|\/node_modules\/.*\.(?:[cm]?ts|flow|md|markdown)$/;
 
 /**
- * Everything that runs on a vehicle, in a fixed order: Node, the sources, the built page, the production dependencies as the
- * lock file has them, the units, what was made for `share`, and the licence. Errors when what is installed is not what the
+ * Everything that runs on a vehicle, in a fixed order: Node, the program, the sources that it was made from, the built page,
+ * the production dependencies as the lock file has them, the units, what was made for `share`, and the licence. Errors when what is installed is not what the
  * lock file says.
  */
 export async function packageContents(
   root: string,
-  node: string,
-  share: string,
+  { node, program, share }: { readonly node: string; readonly program: string; readonly share: string },
 ): Promise<readonly PackagedFile[]> {
   const files: PackagedFile[] = [
     { path: 'bin/node', source: node, executable: true },
@@ -40,6 +40,7 @@ export async function packageContents(
   for (const path of ['package.json', 'LICENSE', 'CHANGELOG.md', 'docs/operations.md', 'docs/cli.md']) {
     files.push({ path, source: join(root, path), executable: false });
   }
+  await addTree(files, program, 'dist/run');
   await addTree(files, join(root, 'src'), 'src', (path) => path !== 'src/dashboard/page');
   await addTree(files, join(root, 'dist/dashboard'), 'dist/dashboard');
   await addTree(files, join(root, 'proto'), 'proto');

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { StandbyTree } from '#boot/slots.ts';
 import { WorkerCrew } from '#host/worker-crew.ts';
 import type { VerifiedImage } from '#image/image.ts';
@@ -22,7 +23,8 @@ export interface PreparedTree {
 /** Starts the worker threads of one update. `umask` is the process's. */
 export function startCrew({ root, reserved }: StandbyTree, state: SharedState, workers: number): WorkerCrew {
   const umask = process.umask();
-  const module = new URL('./worker/place-worker.ts', import.meta.url);
+  // A source, or in a package what it was made into.
+  const module = new URL(`./worker/place-worker${extname(import.meta.url)}`, import.meta.url);
   return new WorkerCrew(module, workers, { state: state.data, root, reserved, umask });
 }
 

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cp, mkdir, open, readdir, readFile, symlink, utimes } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { cp, mkdir, open, readdir, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { DaemonProcess, rebootExitCode } from '../support/daemon-process.ts';
 import { missingPrograms } from '../support/missing-programs.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
+import { makeTree, UpdateWorld } from '../support/update-world.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -39,6 +41,35 @@ async function packed(checkout: string, output: string, arch: string): Promise<R
   return digests;
 }
 
+/** One whole update by the daemon of the package, seen by the engine of this checkout. */
+async function updateWith(t: TestContext, program: readonly [string, string]): Promise<void> {
+  const world = await UpdateWorld.create(t);
+  const { directory, tree } = world;
+  const old = {
+    'etc/kept': Buffer.from('kept'),
+    'etc/twin': Buffer.from('kept'),
+    'etc/gone': Buffer.from('gone'),
+  };
+  await makeTree(tree.activeRoot, old);
+  await world.publish({ ...old, 'etc/gone': Buffer.from('new'), 'usr/large': randomBytes(3_000_000) });
+  const daemon = await DaemonProcess.create(t, { directory });
+  const life = { program, env: { NODE_PATH: '', NODE_OPTIONS: '' } };
+  daemon.start(life);
+  await daemon.untilLogged(/"msg":"listening"/);
+  const [answer] = await daemon.update({ version: '2', url: world.server.origin.href });
+  assert.equal(answer?.result, 'NO_FAILURE', answer?.message ?? '');
+  assert.equal(await daemon.exitCode(), rebootExitCode);
+  daemon.start(life);
+  await daemon.until('SUCCESS', '2');
+  await daemon.end('SIGTERM');
+  await rename(tree.root, join(directory, 'installed'));
+  await rm(tree.activeRoot, { recursive: true });
+  await rename(join(directory, 'installed'), tree.activeRoot);
+  const { image, meter } = await world.update();
+  assert.equal(meter.snapshot().download.files, 0);
+  assert.deepEqual(await world.differences(image), []);
+}
+
 const skip = missingPrograms('mksquashfs', 'npm');
 
 describe('the package', { skip }, () => {
@@ -65,12 +96,11 @@ describe('the package', { skip }, () => {
     const env = { PATH: '/usr/bin:/bin', HOME: directory };
     const { stdout } = await run(join(installed, 'bin/ota'), ['--version'], { env, cwd: directory });
     assert.equal(stdout.trim(), `ota ${version}`);
-    // Every module of the daemon is there: it gets as far as its configuration.
-    const help = await run(join(installed, 'bin/ota'), ['serve', '--help'], { env, cwd: directory });
-    assert.match(help.stdout, /serve/);
-    const loads = `await import(${JSON.stringify(join(installed, 'src/app/daemon.ts'))}); console.log('loaded')`;
-    const daemon = await run(join(installed, 'bin/node'), ['--input-type=module', '-e', loads], { env });
-    assert.equal(daemon.stdout.trim(), 'loaded');
+    // Each module of the daemon is there, also of what it loads late.
+    const program = [join(installed, 'bin/node'), join(installed, 'dist/run/main.js')] as const;
+    await run(program[0], [program[1], '--compile'], { env });
+    await run(program[0], [join(installed, 'src/main.ts'), '--compile'], { env });
+    await updateWith(t, program);
   });
 
   it('holds a Node for the architecture that it is for', async (t) => {

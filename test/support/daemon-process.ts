@@ -36,6 +36,8 @@ export interface DaemonSetting {
 export interface DaemonLife {
   /** Goes before the command of Node: a tracer and its arguments. */
   readonly under?: readonly string[];
+  /** Node, and the daemon that it runs, if not the sources here. */
+  readonly program?: readonly [node: string, main: string];
   /** Options of Node. */
   readonly node?: readonly string[];
   /** Added to the environment. */
@@ -86,10 +88,15 @@ ${options}`,
   }
 
   /** Starts one life. */
-  start({ under = [], node = [], env = {} }: DaemonLife = {}): void {
+  start({
+    under = [],
+    program: [runtime, daemon] = [process.execPath, main],
+    node = [],
+    env = {},
+  }: DaemonLife = {}): void {
     const { directory } = this.#setting;
     const files = [join(directory, 'ecu_info.yml'), join(directory, 'ota.yml')];
-    const [program, ...args] = [...under, process.execPath, ...node, main, ...files];
+    const [program, ...args] = [...under, runtime, ...node, daemon, ...files];
     const child = spawn(program ?? process.execPath, args, {
       cwd: directory,
       env: { ...process.env, ...env },

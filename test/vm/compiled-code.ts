@@ -10,7 +10,7 @@ const places = ['var/cache/ota', 'root/.cache/ota'];
 const compile = `set -eu
 systemctl stop ota
 export NODE_COMPILE_CACHE=/var/cache/ota/compiled
-/opt/ota/bin/node /opt/ota/src/main.ts --compile
+/opt/ota/bin/node /opt/ota/dist/run/main.js --compile
 cp /opt/ota/package.json /var/cache/ota/compiled-for
 unset NODE_COMPILE_CACHE
 HOME=/root /opt/ota/bin/ota blackbox >/dev/null 2>&1 || true

@@ -63,6 +63,11 @@ const unused = [
   'usr/lib/udev/hwdb.d',
   'usr/lib/udev/hwdb.bin',
   'usr/share/perl',
+  'usr/share/perl5',
+  'usr/share/bash-completion',
+  'usr/share/common-licenses',
+  'usr/share/initramfs-tools',
+  'var/lib/dpkg/info',
   'usr/lib/x86_64-linux-gnu/perl',
   'usr/lib/x86_64-linux-gnu/perl-base',
   'usr/lib/x86_64-linux-gnu/gconv',
@@ -123,7 +128,7 @@ const settings: Readonly<Record<string, string>> = {
 export async function debianTree(cache: string): Promise<DebianTree> {
   const suite = osRelease('VERSION_CODENAME');
   const kernels = await twoKernels();
-  const recipe = JSON.stringify([suite, kernels, packages, modules, unwanted, masked, unused, settings, 1]);
+  const recipe = JSON.stringify([suite, kernels, packages, modules, unwanted, masked, unused, settings, 2]);
   const key = createHash('sha256').update(recipe).digest('hex').slice(0, 16);
   const root = join(cache, `debian-${key}`);
   if (await isThere(root)) return { root, kernels };
@@ -201,6 +206,11 @@ async function configure(root: string, kernels: readonly string[]): Promise<void
   }
   for (const path of [...unwanted, ...unused]) {
     await rm(join(root, path), { recursive: true, force: true });
+  }
+  for (const folder of ['usr/bin', 'usr/lib/x86_64-linux-gnu']) {
+    for (const name of await readdir(join(root, folder))) {
+      if (/^(?:lib)?perl/.test(name)) await rm(join(root, folder, name), { recursive: true });
+    }
   }
   for (const name of await readdir(join(root, 'boot'))) {
     if (/^(?:System\.map|config)-/.test(name)) await rm(join(root, 'boot', name));

@@ -71,7 +71,8 @@ export const troubles = {
       await tree.remove(path);
     }
   },
-  'daemon-crash': (tree) => tree.put('opt/ota/src/main.ts', "throw new Error('built without its brain');\n"),
+  'daemon-crash': (tree) =>
+    tree.put('opt/ota/dist/run/main.js', "throw new Error('built without its brain');\n"),
   probe: (tree) =>
     tree.put('usr/local/bin/check-brakes', '#!/bin/sh\necho "brakes do not answer" >&2\nexit 3\n', 0o755),
   hang: (tree) => tree.atStart('while :; do sleep 1000; done', 'early'),
@@ -135,6 +136,7 @@ const ownFiles = (firmware: Firmware): Readonly<Record<string, string>> => ({
 boot:
   kernel_arguments: ${kernelArguments[firmware]}
 health:
+  start_timeout_ms: 10000
   hold_ms: 5000
   interval_ms: 2000
 health_checks:

@@ -28,14 +28,15 @@ export class Vehicle implements AsyncDisposable {
   readonly machine: Machine;
   readonly #client: OtaClient;
   readonly #server: ImageServer;
-  readonly #log: (text: string) => void;
+  /** Told how long everything took. */
+  log: (text: string) => void;
   #lap = performance.now();
 
   private constructor(machine: Machine, server: ImageServer, log: (text: string) => void) {
     this.machine = machine;
     this.#server = server;
     this.#client = new OtaClient({ host: '127.0.0.1', port: machine.port });
-    this.#log = log;
+    this.log = log;
   }
 
   /** Switches it on and waits until release A answers. `stick` is a second disk. */
@@ -96,7 +97,7 @@ export class Vehicle implements AsyncDisposable {
     while (performance.now() < end) {
       const status = await this.status();
       if (status !== undefined && isWanted(status)) {
-        this.#log(`${what} after ${((performance.now() - this.#lap) / 1000).toFixed(0)} s`);
+        this.log(`${what} after ${((performance.now() - this.#lap) / 1000).toFixed(0)} s`);
         this.#lap = performance.now();
         return status;
       }
@@ -156,7 +157,9 @@ export class Vehicle implements AsyncDisposable {
   async installAsImage(): Promise<void> {
     await this.shell('systemctl stop ota && cat /dev/vdb >/root/ota-0-linux-x64.squashfs');
     await this.shell(`set -eu\ncd /root\n${await installCommands('image')}`);
-    await this.shell('rm -r /opt/ota/bin /opt/ota/src /opt/ota/node_modules /root/ota-0-linux-x64.squashfs');
+    await this.shell(
+      'rm -r /opt/ota/bin /opt/ota/dist /opt/ota/src /opt/ota/node_modules /root/ota-0-linux-x64.squashfs',
+    );
     await this.shell('systemctl daemon-reload && systemctl start ota');
     const type = 'nsenter --mount --target "$(systemctl show -P MainPID ota)" findmnt -n -o FSTYPE /';
     assert.equal(await this.shell(type), 'squashfs');
