@@ -47,12 +47,15 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** A program that was killed and has not ended after so long is not waited for any more. */
+const killGraceMs = 5000;
+
 /** Pipes that a background descendant keeps open are left alone this long after the program's own end. */
 const pipeGraceMs = 200;
 
 /**
- * Runs a program to its end. On timeout or abort its whole process group is killed, so that nothing it started is left.
- * Errors: CommandError.
+ * Runs a program to its end. On timeout or abort its whole process group is killed, so that nothing it started is left,
+ * except what hangs in the kernel, as on a disk that does not answer: the error says so. Errors: CommandError.
  */
 export async function runCommand(command: Command, signal: AbortSignal): Promise<CommandResult> {
   const [file] = command.argv;
@@ -70,27 +73,34 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
     }
   };
 
+  const output = (): string => [stderr(), stdout()].filter((text) => text !== '').join('\n');
   let ended: 'timed_out' | 'aborted' | undefined;
+  const stuck = Promise.withResolvers<never>();
+  let grace: NodeJS.Timeout | undefined;
   const end = (reason: 'timed_out' | 'aborted'): void => {
     ended ??= reason;
     killGroup();
+    grace ??= setTimeout(() => {
+      const what = `${file} hangs in the kernel (process ${child.pid}): it was killed, and does not end`;
+      stuck.reject(new CommandError(reason, what, output()));
+    }, killGraceMs);
   };
   const onAbort = (): void => end('aborted');
   const timer = setTimeout(() => end('timed_out'), command.timeoutMs);
   signal.addEventListener('abort', onAbort, { once: true });
 
   try {
-    const [exitCode, endSignal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
+    const whole = new Promise<[number | null, string | null]>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, name) => resolve([code, name]));
       // A background descendant may keep the pipes open for ever: the program's own end counts.
       child.once('exit', (code, name) => setTimeout(() => resolve([code, name]), pipeGraceMs).unref());
     });
-    const output = [stderr(), stdout()].filter((text) => text !== '').join('\n');
+    const [exitCode, endSignal] = await Promise.race([whole, stuck.promise]);
     if (ended === 'timed_out') {
-      throw new CommandError('timed_out', `${file} did not end within ${command.timeoutMs} ms`, output);
+      throw new CommandError('timed_out', `${file} did not end within ${command.timeoutMs} ms`, output());
     }
-    if (ended === 'aborted') throw new CommandError('aborted', `${file} was stopped`, output);
+    if (ended === 'aborted') throw new CommandError('aborted', `${file} was stopped`, output());
     return {
       exitCode: exitCode ?? undefined,
       signal: endSignal ?? undefined,
@@ -102,6 +112,7 @@ export async function runCommand(command: Command, signal: AbortSignal): Promise
     throw notStarted(file, error);
   } finally {
     clearTimeout(timer);
+    clearTimeout(grace);
     signal.removeEventListener('abort', onAbort);
     child.stdout.destroy();
     child.stderr.destroy();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runCommand } from '#host/command.ts';
+import { CommandError, runCommand } from '#host/command.ts';
+import { LoopDisk, whyNoLoopDisks } from '../support/loop-disk.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 const never = new AbortController().signal;
@@ -66,6 +68,23 @@ test('an abort kills the program and what it started', async (t) => {
   await assert.rejects(runCommand({ argv: ['true'], timeoutMs: 1000 }, controller.signal), {
     code: 'aborted',
   });
+});
+
+test('a program that hangs in the kernel is not waited for', {
+  skip: whyNoLoopDisks('fsfreeze'),
+}, async (t) => {
+  const disk = LoopDisk.create(t, [{ name: 'frozen', kib: 8192 }]);
+  disk.format(1, 'ext4');
+  const root = disk.mount(1);
+  execFileSync('fsfreeze', ['--freeze', root]);
+  // Whoever writes there waits until it is thawed, and no signal ends that.
+  const writing = runCommand({ argv: ['touch', join(root, 'file')], timeoutMs: 100 }, never);
+  const outcome = await writing.catch((error: unknown) => error);
+  execFileSync('fsfreeze', ['--unfreeze', root]);
+  assert.ok(outcome instanceof CommandError);
+  assert.equal(outcome.code, 'timed_out');
+  assert.match(outcome.message, /^touch hangs in the kernel \(process \d+\)/);
+  await isGone(Number(/process (\d+)/.exec(outcome.message)?.[1]));
 });
 
 test('a background descendant that keeps the pipes open does not hold the result back', async () => {
