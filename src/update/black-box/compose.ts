@@ -29,7 +29,7 @@ export async function composeFromNew(slots: Slots, end: TrialEnd, signal: AbortS
   const at = Date.now();
   return {
     format: 1,
-    id: unfinished(boxes, left)?.id ?? newId(at),
+    id: unfinished(boxes, left)?.id ?? newId(at, boxes),
     at,
     complete: false,
     switch: verdict.kind === 'ordinary' ? 'update' : verdict.of,
@@ -78,7 +78,7 @@ export async function composeFromOld(facts: ReturnFacts, signal: AbortSignal): P
   const at = Date.now();
   return {
     format: 1,
-    id: mine?.id ?? newId(at),
+    id: mine?.id ?? newId(at, boxes),
     at,
     complete: true,
     switch: of,
@@ -176,6 +176,6 @@ function releaseOf({ id, version, imageDigest }: SlotContents): BlackBox['left']
   return { slot: id, version, image_digest: imageDigest };
 }
 
-function newId(at: number): string {
-  return newBlackBoxId(at, randomBytes(2).toString('hex'));
+function newId(at: number, boxes: readonly BlackBox[]): string {
+  return newBlackBoxId(at, randomBytes(2).toString('hex'), boxes);
 }

@@ -37,10 +37,24 @@ export async function writeBlackBox(archive: SlotArchive, box: BlackBox): Promis
   }
 }
 
-/** `20261122-223501-9f3a`: sorts by time, and can be read out on the telephone. */
-export function newBlackBoxId(at: number, chance: string): string {
-  const [day = '', time = ''] = new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
+/**
+ * `20261122-223501-9f3a`: sorts by time, and can be read out on the telephone. Never before one of `boxes`, whatever the
+ * clock says: a machine may start in 1970, and learn the time later or never.
+ */
+export function newBlackBoxId(
+  at: number,
+  chance: string,
+  boxes: readonly Pick<BlackBox, 'id'>[] = [],
+): string {
+  const newest = timeOf(boxes.at(-1)?.id ?? '');
+  const when = newest < at || Number.isNaN(newest) ? at : newest + 1000;
+  const [day = '', time = ''] = new Date(when).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
   return `${day}-${time}-${chance}`;
+}
+
+/** What an id says, in milliseconds; NaN when it is none. */
+function timeOf(id: string): number {
+  return Date.parse(id.replace(/^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-.*$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 function fileOf(id: string): string {

@@ -59,6 +59,17 @@ test('an id sorts by time', () => {
   assert.ok(one < two);
 });
 
+test('an id comes after those that are there, also when the clock was set back', () => {
+  const future = { id: '20991231-235959-aaaa' };
+  assert.equal(newBlackBoxId(box.at, 'bbbb', [box, future]), '21000101-000000-bbbb');
+  assert.equal(newBlackBoxId(0, 'bbbb', [box]), '20261122-223502-bbbb');
+  assert.equal(newBlackBoxId(0, 'bbbb', [{ id: 'time' }]), '19700101-000000-bbbb');
+  assert.equal(
+    newBlackBoxId(box.at + 5000, 'bbbb', [{ id: newBlackBoxId(box.at, 'aaaa') }]).slice(-5),
+    '-bbbb',
+  );
+});
+
 test('however much there is, the file stays small, readable, and keeps the ends of logs', () => {
   for (const filler of ['x', '\u{1f600}', '"\\', '\t', 'é']) {
     const text = `${`${filler.repeat(200)}\n`.repeat(300)}the end`;
