@@ -56,6 +56,20 @@ const unwanted = [
   'usr/share/i18n',
 ];
 
+/** Programs that systemd runs at each start to look for what these machines have not. */
+const generators = [
+  'cryptsetup',
+  'getty',
+  'gpt-auto',
+  'hibernate-resume',
+  'integritysetup',
+  'rc-local',
+  'run',
+  'system-update',
+  'sysv',
+  'veritysetup',
+].map((name) => `usr/lib/systemd/system-generators/systemd-${name}-generator`);
+
 /** What no machine has a use for once its initial RAM disk is made; each update would read it all. */
 const unused = [
   'var/cache/apt',
@@ -128,7 +142,18 @@ const settings: Readonly<Record<string, string>> = {
 export async function debianTree(cache: string): Promise<DebianTree> {
   const suite = osRelease('VERSION_CODENAME');
   const kernels = await twoKernels();
-  const recipe = JSON.stringify([suite, kernels, packages, modules, unwanted, masked, unused, settings, 2]);
+  const recipe = JSON.stringify([
+    suite,
+    kernels,
+    packages,
+    modules,
+    unwanted,
+    masked,
+    unused,
+    generators,
+    settings,
+    2,
+  ]);
   const key = createHash('sha256').update(recipe).digest('hex').slice(0, 16);
   const root = join(cache, `debian-${key}`);
   if (await isThere(root)) return { root, kernels };
@@ -204,7 +229,7 @@ async function configure(root: string, kernels: readonly string[]): Promise<void
     await keepModules(root, kernel);
     await run('chroot', [root, 'update-initramfs', '-c', '-k', kernel]);
   }
-  for (const path of [...unwanted, ...unused]) {
+  for (const path of [...unwanted, ...unused, ...generators]) {
     await rm(join(root, path), { recursive: true, force: true });
   }
   for (const folder of ['usr/bin', 'usr/lib/x86_64-linux-gnu']) {

@@ -170,7 +170,7 @@ export async function makeInstalled(
   const patient = 'x-systemd.device-timeout=15min';
   await tree.put(
     'etc/fstab',
-    `LABEL=slot_a / ext4 errors=remount-ro 0 1\nLABEL=ota-boot /boot ext4 defaults,${patient} 0 2\n`,
+    `LABEL=slot_a / ext4 errors=remount-ro 0 0\nLABEL=ota-boot /boot ext4 defaults,${patient} 0 0\n`,
   );
   await rm(boot, { recursive: true, force: true });
   await run('cp', ['-a', join(tree.root, 'boot'), boot]);
