@@ -98,7 +98,8 @@ function argumentsOf(
 ): string[] {
   const given: Record<string, readonly string[]> = {
     machine: ['q35'],
-    accel: ['tcg,thread=multi,tb-size=512'],
+    // A boot translates half a gigabyte; when there is no room, all of it is thrown away.
+    accel: ['tcg,thread=multi,tb-size=1024'],
     // Wide vector instructions are slower to emulate than what libraries do without them: SHA-256 by three, zstd by four.
     cpu: ['max,-avx,-avx2,-la57'],
     // One: kernels patch their own code, and emulated cores do not see each other's patches in time, now and then.
