@@ -43,17 +43,20 @@ export interface Fleet {
  */
 export async function openFleet(log: (text: string) => void): Promise<Fleet> {
   await mkdir(cache, { recursive: true });
-  const debian = await debianTree(cache);
+  const packages = join(cache, 'package');
+  const given = process.env['OTA_VM_FLEET'];
+  const pack = ['scripts/package.ts', '--arch', 'x64', '--output', packages];
+  const [debian] = await Promise.all([
+    debianTree(cache),
+    given === undefined ? run(process.execPath, pack, 600_000) : undefined,
+  ]);
   const inDirectory = (directory: string): Fleet => ({
     disks: { bios: join(directory, 'bios.disk'), efi: join(directory, 'efi.disk') },
     images: join(directory, 'images'),
     squashfs: join(directory, 'ota.squashfs'),
     debian,
   });
-  const given = process.env['OTA_VM_FLEET'];
   if (given !== undefined) return inDirectory(join(cache, given));
-  const packages = join(cache, 'package');
-  await run(process.execPath, ['scripts/package.ts', '--arch', 'x64', '--output', packages], 300_000);
   const [tarball = ''] = (await readdir(packages))
     .filter((name) => name.endsWith('-linux-x64.tar.gz'))
     .toSorted()

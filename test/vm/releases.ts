@@ -137,7 +137,7 @@ boot:
   kernel_arguments: ${kernelArguments[firmware]}
 health:
   start_timeout_ms: 10000
-  hold_ms: 5000
+  hold_ms: 2000
   interval_ms: 2000
 health_checks:
   - { name: brakes, command: [/usr/local/bin/check-brakes] }

@@ -26,7 +26,7 @@ interface BadRelease {
 }
 
 /** Seconds, as in the machines' options. */
-const usualHoldS = 5;
+const usualHoldS = 2;
 
 const up = (name: string): RegExp => new RegExp(`ota.vm: ${name} is up`, 'g');
 
