@@ -28,21 +28,25 @@ const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'
 const date = await sourceDate(root);
 await mkdir(output, { recursive: true });
 await buildDashboard(root);
-for (const name of values.arch) {
-  const arch = architectures.find((known) => known === name);
-  if (arch === undefined) throw new Error(`--arch ${name}: write one of ${architectures.join(', ')}`);
-  for (const file of await pack(arch)) {
-    const { size } = await stat(file);
-    process.stdout.write(`${await sha256OfFile(file)}  ${(size / 1e6).toFixed(1)} MB  ${file}\n`);
+const program = join(root, `.cache/program.${process.pid}`);
+try {
+  await writeProgram(root, program);
+  for (const name of values.arch) {
+    const arch = architectures.find((known) => known === name);
+    if (arch === undefined) throw new Error(`--arch ${name}: write one of ${architectures.join(', ')}`);
+    for (const file of await pack(arch)) {
+      const { size } = await stat(file);
+      process.stdout.write(`${await sha256OfFile(file)}  ${(size / 1e6).toFixed(1)} MB  ${file}\n`);
+    }
   }
+} finally {
+  await rm(program, { recursive: true, force: true });
 }
 
 async function pack(arch: Architecture): Promise<string[]> {
   const base = `ota-${version}-linux-${arch}`;
   const node = await fetchNode(root, arch, join(root, '.cache/node'));
   const share = await writeShare(root, join(root, '.cache/share'), date);
-  const program = join(root, '.cache/program');
-  await writeProgram(root, program);
   const contents = await packageContents(root, { node, program, share });
   const tarball = join(output, `${base}.tar.gz`);
   await writeTarball(tarball, base, contents, date);

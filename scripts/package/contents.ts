@@ -20,9 +20,9 @@ interface LockedPackage {
   readonly devOptional?: boolean;
 }
 
-/** Never read when the daemon or the command line runs: types, sources of maps, binaries for another runtime, documents. */
+/** Never read when the daemon or the command line runs: types, sources of maps, binaries for another runtime, documents but licences. */
 const unused =
-  /\.d\.[cm]?ts$|\.map$|\/prebuilds\/|\/node_modules\/(?:@types|undici-types)\/|\/node_modules\/.*\.(?:[cm]?ts|flow|md|markdown)$/;
+  /\.map$|\/prebuilds\/|\/node_modules\/(?:@types|undici-types)\/|\/node_modules\/.*\.(?:[cm]?ts|flow)$|\/node_modules\/(?:.*\/)?(?!licen[cs]e|notice|copying)[^/]*\.(?:md|markdown)$/i;
 
 /**
  * Everything that runs on a vehicle, in a fixed order: Node, the program, the sources that it was made from, the built page,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { cp, mkdir, open, readdir, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { access, cp, mkdir, open, readdir, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -93,6 +93,9 @@ describe('the package', { skip }, () => {
       installed,
       '--strip-components=1',
     ]);
+    // What is shipped is shipped with its licence, also where that is called a document.
+    await access(join(installed, 'node_modules/real-require/LICENSE.md'));
+    await assert.rejects(access(join(installed, 'node_modules/real-require/README.md')), { code: 'ENOENT' });
     const env = { PATH: '/usr/bin:/bin', HOME: directory };
     const { stdout } = await run(join(installed, 'bin/ota'), ['--version'], { env, cwd: directory });
     assert.equal(stdout.trim(), `ota ${version}`);

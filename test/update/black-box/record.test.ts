@@ -64,10 +64,8 @@ test('an id comes after those that are there, also when the clock was set back',
   assert.equal(newBlackBoxId(box.at, 'bbbb', [box, future]), '21000101-000000-bbbb');
   assert.equal(newBlackBoxId(0, 'bbbb', [box]), '20261122-223502-bbbb');
   assert.equal(newBlackBoxId(0, 'bbbb', [{ id: 'time' }]), '19700101-000000-bbbb');
-  assert.equal(
-    newBlackBoxId(box.at + 5000, 'bbbb', [{ id: newBlackBoxId(box.at, 'aaaa') }]).slice(-5),
-    '-bbbb',
-  );
+  const before = { id: newBlackBoxId(box.at, 'aaaa') };
+  assert.equal(newBlackBoxId(box.at + 5000, 'bbbb', [before]), newBlackBoxId(box.at + 5000, 'bbbb'));
 });
 
 test('however much there is, the file stays small, readable, and keeps the ends of logs', () => {
